@@ -1,0 +1,130 @@
+# transmamba: the one makefile. Settings, rules, then the pipelines. `make` alone prints help.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+$(if $(filter grouped-target,$(.FEATURES)),,$(error GNU Make 4.3 or newer is needed, this is $(MAKE_VERSION)))
+-include config.mk
+
+VERSION := $(shell cat VERSION)
+DESCRIBE := $(shell git describe --always --dirty --tags 2>/dev/null || echo $(VERSION))
+PREFIX ?= $(HOME)/.local
+CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CFLAGS ?= -O3 -g
+CONFIG ?= release# release, debug, asan
+B := build/$(CONFIG)
+BIN := $(if $(filter release,$(CONFIG)),build/bin,$B/bin)
+MACHINE := $(shell uname -m)
+V ?= 0
+Q := $(if $(filter 1,$V),,@)
+
+ifeq ($(CONFIG),asan)
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+endif
+ifeq ($(CONFIG),debug)
+CFLAGS := -O0 -g
+endif
+
+WARN := -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(if $(filter 1,$(DEVELOPER)),-Werror)
+STD := -std=gnu11 -ffp-contract=fast -fno-math-errno -fno-trapping-math
+PKG := hdf5 libpng libjpeg jansson libcrypto libxxhash
+OPENBLAS_DIR := $(firstword $(wildcard /usr/lib/$(MACHINE)-linux-gnu/openblas-serial) $(OPENBLAS))
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKG) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKG) 2>/dev/null || echo -lhdf5 -lpng -ljpeg -ljansson -lcrypto -lxxhash)
+BLAS_CFLAGS := $(if $(OPENBLAS_DIR),-I/usr/include/$(MACHINE)-linux-gnu/openblas-serial)
+BLAS_LIBS := $(if $(OPENBLAS_DIR),-L$(OPENBLAS_DIR) -Wl$(,)-rpath$(,)$(OPENBLAS_DIR)) -lopenblas
+, := ,
+ALL_CFLAGS = $(STD) $(WARN) $(CFLAGS) -fopenmp -I. -D_GNU_SOURCE $(PKG_CFLAGS) $(BLAS_CFLAGS)
+ALL_LIBS = $(PKG_LIBS) $(BLAS_LIBS) -lm -ldl -lpthread
+
+# The kernels and the CPU side of the op table are compiled once for each level of the instruction
+# set; the level is chosen at run time. The double build, for tests, has the base level alone.
+ISA := base
+ifeq ($(MACHINE),x86_64)
+ISA += v3 v4
+endif
+ISA_FLAGS_base :=
+ISA_FLAGS_v3 := -march=x86-64-v3
+ISA_FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512
+
+CPU_SRC := $(wildcard kernels/*.c lib/program/cpu_*.c)
+LIB_SRC := $(filter-out $(CPU_SRC),$(wildcard lib/*/*.c))
+TOOL_SRC := $(wildcard tools/*.c)
+TOOLS := $(TOOL_SRC:tools/%.c=%)
+TEST_SRC := $(wildcard tests/*.c)
+TEST_F64 := $(filter %_f64.c,$(TEST_SRC))
+TESTS := $(TEST_SRC:tests/%.c=$B/tests/%)
+
+LIB_OBJ := $(LIB_SRC:%.c=$B/f32/%.o)
+F64_OBJ := $(LIB_SRC:%.c=$B/f64/%.o) $(CPU_SRC:%.c=$B/f64/%.o)
+BASE_OBJ := $(CPU_SRC:%.c=$B/base/%.o)
+LIB := $B/libtransmamba.a
+LIB64 := $B/libtransmamba-f64.a
+
+.PHONY: help all clean FORCE
+help: ## this list
+	@sed -n 's/^\([a-zA-Z0-9_.-]*\):.*## */  \1\t/p' $(MAKEFILE_LIST) | sort -u | expand -t 22
+
+all: $(TOOLS:%=$(BIN)/%) ## build every tool (CPU)
+
+build $B $(BIN):
+	@mkdir -p $@
+
+FLAGS_NOW = $(CC) $(ALL_CFLAGS) $(ALL_LIBS)
+$B/flags: FORCE
+	@mkdir -p $(@D); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
+$B/version.h: FORCE
+	@mkdir -p $(@D); echo '#define TM_VERSION "$(VERSION)"'$$'\n''#define TM_DESCRIBE "$(DESCRIBE)"' > $@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+define isa_rules
+$(CPU_SRC:%.c=$B/$(1)/%.o): $B/$(1)/%.o: %.c $B/flags
+	@mkdir -p $$(@D); echo "  CC $(1) $$<"
+	$$(Q)$(CC) $$(ALL_CFLAGS) $(ISA_FLAGS_$(1)) -MMD -MP -c -o $$@ $$<
+$B/cpu-$(1).o: $(CPU_SRC:%.c=$B/$(1)/%.o)
+	$$(Q)ld -r -o $$@.tmp $$^
+	$$(Q)objcopy --redefine-sym cpu_ops=cpu_ops_$(1) --keep-global-symbol=cpu_ops_$(1) $$@.tmp $$@
+	@rm -f $$@.tmp
+endef
+$(foreach i,$(ISA),$(eval $(call isa_rules,$(i))))
+
+$(LIB_OBJ): $B/f32/%.o: %.c $B/flags $B/version.h
+	@mkdir -p $(@D); echo "  CC $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -I$B $(ISA:%=-DISA_%) -MMD -MP -c -o $@ $<
+$(F64_OBJ): $B/f64/%.o: %.c $B/flags $B/version.h
+	@mkdir -p $(@D); echo "  CC f64 $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -I$B -DREAL_DOUBLE -MMD -MP -c -o $@ $<
+$(LIB): $(LIB_OBJ) $(ISA:%=$B/cpu-%.o)
+	$(Q)rm -f $@; ar rcs $@ $^
+$(LIB64): $(F64_OBJ)
+	$(Q)rm -f $@; ar rcs $@ $^
+$B/libkernels.a: $(BASE_OBJ)
+	$(Q)rm -f $@; ar rcs $@ $^
+
+$(TOOL_SRC:%.c=$B/%.o): $B/%.o: %.c $B/flags $B/version.h
+	@mkdir -p $(@D); echo "  CC $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -c -o $@ $<
+$(TOOLS:%=$(BIN)/%): $(BIN)/%: $B/tools/%.o $(LIB)
+	@mkdir -p $(@D); echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) -fopenmp -o $@ $< $(LIB) $(ALL_LIBS) $(LIBS_$*)
+
+$(filter-out $(TEST_F64:tests/%.c=$B/tests/%),$(TESTS)): $B/tests/%: tests/%.c $(LIB) $B/libkernels.a
+	@mkdir -p $(@D); echo "  TEST $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -MF $@.d -o $@ $< $(LIB) $B/libkernels.a $(ALL_LIBS)
+$(TEST_F64:tests/%.c=$B/tests/%): $B/tests/%: tests/%.c $(LIB64)
+	@mkdir -p $(@D); echo "  TEST $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -I$B -DREAL_DOUBLE -MMD -MP -MF $@.d -o $@ $< $(LIB64) $(ALL_LIBS)
+
+.PHONY: test
+test: all $(TESTS) ## quick tests (what CI runs)
+	TM_BIN=$(abspath $(BIN)) prove -j2 --timer $(TESTS) $(wildcard tests/*.t)
+
+clean: ## remove everything that was built
+	rm -rf build
+
+-include $(wildcard $B/*/*/*.d $B/*/*/*/*.d $B/tests/*.d)
+include $(wildcard pipelines/*.mk)
