@@ -10,6 +10,7 @@ MAKEFLAGS += --no-builtin-rules
 $(if $(filter grouped-target,$(.FEATURES)),,$(error GNU Make 4.3 or newer is needed, this is $(MAKE_VERSION)))
 -include config.mk
 
+, := ,
 VERSION := $(shell cat VERSION)
 DESCRIBE := $(shell git describe --always --dirty --tags 2>/dev/null || echo $(VERSION))
 PREFIX ?= $(HOME)/.local
@@ -29,7 +30,7 @@ ifeq ($(CONFIG),debug)
 CFLAGS := -O0 -g
 endif
 
-WARN := -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare $(if $(filter 1,$(DEVELOPER)),-Werror)
+WARN := -Wall -Wextra -Wno-format-truncation -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers $(if $(filter 1,$(DEVELOPER)),-Werror)
 STD := -std=gnu11 -ffp-contract=fast -fno-math-errno -fno-trapping-math
 PKG := hdf5 libpng libjpeg jansson libcrypto libxxhash
 OPENBLAS_DIR := $(firstword $(wildcard /usr/lib/$(MACHINE)-linux-gnu/openblas-serial) $(OPENBLAS))
@@ -37,7 +38,6 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKG) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKG) 2>/dev/null || echo -lhdf5 -lpng -ljpeg -ljansson -lcrypto -lxxhash)
 BLAS_CFLAGS := $(if $(OPENBLAS_DIR),-I/usr/include/$(MACHINE)-linux-gnu/openblas-serial)
 BLAS_LIBS := $(if $(OPENBLAS_DIR),-L$(OPENBLAS_DIR) -Wl$(,)-rpath$(,)$(OPENBLAS_DIR)) -lopenblas
-, := ,
 ALL_CFLAGS = $(STD) $(WARN) $(CFLAGS) -fopenmp -I. -D_GNU_SOURCE $(PKG_CFLAGS) $(BLAS_CFLAGS)
 ALL_LIBS = $(PKG_LIBS) $(BLAS_LIBS) -lm -ldl -lpthread
 
@@ -98,11 +98,9 @@ $(LIB_OBJ): $B/f32/%.o: %.c $B/flags $B/version.h
 $(F64_OBJ): $B/f64/%.o: %.c $B/flags $B/version.h
 	@mkdir -p $(@D); echo "  CC f64 $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -DREAL_DOUBLE -MMD -MP -c -o $@ $<
-$(LIB): $(LIB_OBJ) $(ISA:%=$B/cpu-%.o)
+$(LIB): $(LIB_OBJ) $(ISA:%=$B/cpu-%.o) $(filter $B/base/kernels/%,$(BASE_OBJ))
 	$(Q)rm -f $@; ar rcs $@ $^
 $(LIB64): $(F64_OBJ)
-	$(Q)rm -f $@; ar rcs $@ $^
-$B/libkernels.a: $(BASE_OBJ)
 	$(Q)rm -f $@; ar rcs $@ $^
 
 $(TOOL_SRC:%.c=$B/%.o): $B/%.o: %.c $B/flags $B/version.h
@@ -112,9 +110,9 @@ $(TOOLS:%=$(BIN)/%): $(BIN)/%: $B/tools/%.o $(LIB)
 	@mkdir -p $(@D); echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) -fopenmp -o $@ $< $(LIB) $(ALL_LIBS) $(LIBS_$*)
 
-$(filter-out $(TEST_F64:tests/%.c=$B/tests/%),$(TESTS)): $B/tests/%: tests/%.c $(LIB) $B/libkernels.a
+$(filter-out $(TEST_F64:tests/%.c=$B/tests/%),$(TESTS)): $B/tests/%: tests/%.c $(LIB)
 	@mkdir -p $(@D); echo "  TEST $<"
-	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -MF $@.d -o $@ $< $(LIB) $B/libkernels.a $(ALL_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -MF $@.d -o $@ $< $(LIB) $(ALL_LIBS)
 $(TEST_F64:tests/%.c=$B/tests/%): $B/tests/%: tests/%.c $(LIB64)
 	@mkdir -p $(@D); echo "  TEST $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -DREAL_DOUBLE -MMD -MP -MF $@.d -o $@ $< $(LIB64) $(ALL_LIBS)

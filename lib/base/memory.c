@@ -10,8 +10,8 @@
 static int product(size_t count, size_t size, size_t *bytes)
 {
 	if (size && count > (SIZE_MAX - 64) / size)
-		return error(STATUS_SYSTEM, "out of memory: %zu items of %zu bytes asked for", count,
-			size);
+		return error(STATUS_SYSTEM, "out of memory: %zu items of %zu bytes asked for",
+			count, size);
 	*bytes = count * size;
 	return 0;
 }
@@ -26,7 +26,7 @@ static void *refused(size_t bytes)
 
 void *memory_new(size_t count, size_t size)
 {
-	size_t bytes;
+	size_t bytes = 0;
 	void *p = NULL;
 
 	if (product(count, size, &bytes))
@@ -42,7 +42,7 @@ void *memory_new(size_t count, size_t size)
 
 void *memory_grow(void *old, size_t count, size_t size)
 {
-	size_t bytes;
+	size_t bytes = 0;
 	void *p;
 
 	if (product(count, size, &bytes))
