@@ -196,7 +196,7 @@ static tensor param_part(struct program *p, struct param *param, int64_t from, i
 	shape[0] = n;
 	t = program_tensor(p, TYPE_REAL, param->dims, shape);
 	t->flags |= TENSOR_PARAM;
-	if (p->mode != PROGRAM_EVAL && !(param->flags & PARAM_FROZEN))
+	if (p->mode != PROGRAM_EVAL && !(param->flags & (PARAM_FROZEN | PARAM_BUFFER)))
 		t->flags |= TENSOR_GRAD;
 	t->name = param->name;
 	t->param = param;
