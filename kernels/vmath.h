@@ -6,6 +6,7 @@
  * finite arguments unless said (tests/kernel_vmath.c):
  *
  *	vexp		2 ulp; 0 below -87.33 (no denormal results), infinite above 88.72
+ *	vexp2_minus	3e-7 relative, for x <= 0 alone: 2^x, 0 below -126
  *	vlog		2 ulp for normal x; -inf at 0, NaN below
  *	vsoftplus	3e-7 relative; log(1 + e^x), exactly x above 20
  *	vsigmoid	3e-7 relative
@@ -30,6 +31,11 @@
 VMATH real vexp(real x)
 {
 	return exp(x);
+}
+
+VMATH real vexp2_minus(real x)
+{
+	return exp2(x);
 }
 
 VMATH real vlog(real x)
@@ -109,6 +115,23 @@ VMATH float vmath_exp_minus(float x)
 	float y = vmath_exp_core(a);
 
 	return a < -87.33f ? 0 : y;
+}
+
+/* The cheapest exponential, for the scan: x = n + f, |f| <= 1/2. */
+VMATH float vexp2_minus(float x)
+{
+	const float round = 12582912.0f;
+	float shifted = x + round;
+	float f = x - (shifted - round);
+	float p = 0.001333354357f;
+
+	p = p * f + 0.00966634164f;
+	p = p * f + 0.05550500558f;
+	p = p * f + 0.2402235015f;
+	p = p * f + 0.6931471433f;
+	p = p * f + 1;
+	p *= vmath_float((int32_t)((uint32_t)(vmath_bits(shifted) + 127) << 23));
+	return x < -126 ? 0 : p;
 }
 
 /* log(1 + m) of s = m / (2 + m): 2 atanh(s), for s^2 <= 1/9 */
