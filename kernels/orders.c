@@ -36,8 +36,7 @@ static void columns_to_and_fro(int64_t height, int64_t width, int32_t *order)
 {
 	for (int64_t j = 0; j < width; j++)
 		for (int64_t s = 0; s < height; s++)
-			order[j * height + s] =
-				(int32_t)((j % 2 ? height - 1 - s : s) * width + j);
+			order[j * height + s] = (int32_t)((j % 2 ? height - 1 - s : s) * width + j);
 }
 
 /* Of the move from one token to a neighbour. width 1 has vertical moves alone. */
@@ -52,13 +51,13 @@ static void codes(int64_t len, int64_t width, int32_t *code, const int32_t *orde
 {
 	for (int k = 0; k < 4; k++)
 		for (int64_t t = 0; t < len; t++)
-			code[k * len + t] = t ? step_code(width, order[k * len + t - 1],
-							order[k * len + t])
-					      : STEP_START;
+			code[k * len + t] =
+				t ? step_code(width, order[k * len + t - 1], order[k * len + t])
+				  : STEP_START;
 }
 
-void order_fill(enum order_family family, int64_t height, int64_t width, int32_t *order,
-	int32_t *code)
+void order_fill(
+	enum order_family family, int64_t height, int64_t width, int32_t *order, int32_t *code)
 {
 	int64_t len = height * width;
 

@@ -22,7 +22,7 @@ enum step_code { STEP_START, STEP_RIGHT, STEP_LEFT, STEP_UP, STEP_DOWN, STEP_COD
 int order_directions(enum order_family family);
 
 /* code may be NULL; families other than ORDER_CONTINUOUS leave it alone. */
-void order_fill(enum order_family family, int64_t height, int64_t width, int32_t *order,
-	int32_t *code);
+void order_fill(
+	enum order_family family, int64_t height, int64_t width, int32_t *order, int32_t *code);
 
 #endif

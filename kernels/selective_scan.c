@@ -54,8 +54,8 @@ static int starts(const struct walk *w, int64_t t)
 
 	if (t == 0)
 		return 1;
-	return s && s[w->b * w->p->len + token_at(w, t)] !=
-			    s[w->b * w->p->len + token_at(w, t - 1)];
+	return s &&
+	       s[w->b * w->p->len + token_at(w, t)] != s[w->b * w->p->len + token_at(w, t - 1)];
 }
 
 /* h (N) goes from the state before step t to the one after it. */

@@ -34,8 +34,8 @@ static inline __attribute__((always_inline)) void walk_set(
 {
 	int64_t N = s->p->state;
 	const real *D = s->in->D + s->e0;
-	real h[N * G * BLOCK], B[G * N];
-	real delta[BLOCK] = {0}, du[SET * BLOCK] = {0}, y[SET * BLOCK] = {0};
+	real h[N * G * BLOCK] LANES, B[G * N];
+	real delta[BLOCK] LANES = {0}, du[SET * BLOCK] LANES = {0}, y[SET * BLOCK] LANES = {0};
 
 	memset(h, 0, sizeof(h));
 	for (int64_t t = 0; t < s->p->len; t++) {
@@ -73,7 +73,7 @@ static inline __attribute__((always_inline)) void walk_set(
 static void walk_task(const struct task *s, real *y)
 {
 	const struct selective_scan *p = s->p;
-	real A[p->state * BLOCK];
+	real A[p->state * BLOCK] LANES;
 
 	load_A(s, A, LOG2E);
 	if (p->merged)

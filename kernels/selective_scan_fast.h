@@ -14,6 +14,7 @@
 
 #define BLOCK 32 /* channels */
 #define SET 4	 /* directions that walk together at most */
+#define LANES __attribute__((aligned(64)))
 
 struct task {
 	const struct selective_scan *p;
@@ -95,8 +96,8 @@ static inline void load_B(const struct task *s, int64_t k0, int G, int64_t t, re
 	for (int g = 0; g < G; g++) {
 		memcpy(B + g * N, row, N * sizeof(*B));
 		if (s->in->direction_B) {
-			const real *part = s->in->direction_B +
-				s->in->code[(k0 + g) * s->p->len + t] * N;
+			const real *part =
+				s->in->direction_B + s->in->code[(k0 + g) * s->p->len + t] * N;
 
 			for (int64_t n = 0; n < N; n++)
 				B[g * N + n] += part[n];

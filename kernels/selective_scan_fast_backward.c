@@ -201,7 +201,7 @@ static inline __attribute__((always_inline)) void stretch_back(const int G, cons
 	struct scratch *c, real *dBC)
 {
 	int64_t N = s->p->state, size = N * G * BLOCK;
-	real du[SET * BLOCK] = {0}, dy[SET * BLOCK] = {0};
+	real du[SET * BLOCK] LANES = {0}, dy[SET * BLOCK] LANES = {0};
 
 	for (int64_t t = from; t < to; t++) { /* the last step's state is not needed */
 		real *h = c->before + (t - from) * size, *a = c->a + (t - from) * N * BLOCK;
@@ -215,7 +215,7 @@ static inline __attribute__((always_inline)) void stretch_back(const int G, cons
 	for (int64_t t = to - 1; t >= from; t--) {
 		int64_t q = task_source(s, k0, t);
 		const real *delta = c->delta + q * BLOCK;
-		real m[SET * BLOCK] = {0}, Aw[BLOCK] = {0}, *dcode[SET];
+		real m[SET * BLOCK] LANES = {0}, Aw[BLOCK] LANES = {0}, *dcode[SET];
 
 		load_du(s, k0, G, t, du, delta);
 		load_B(s, k0, G, t, c->B);
@@ -225,8 +225,8 @@ static inline __attribute__((always_inline)) void stretch_back(const int G, cons
 			memcpy(dy + g * BLOCK, dout + task_y(s, k0 + g, task_token(s, k0 + g, t)),
 				s->width * sizeof(*dy));
 			dcode[g] = c->dcode +
-				(s->in->direction_B ? code[(k0 + g) * s->p->len + t] : 0) * N *
-					BLOCK;
+				   (s->in->direction_B ? code[(k0 + g) * s->p->len + t] : 0) * N *
+					   BLOCK;
 		}
 		step_back(G, N, c, c->before + (t - from) * size, c->a + (t - from) * N * BLOCK,
 			delta, du, dy, s->in->C + (s->b * s->p->len + q) * N, dcode, m, Aw,
@@ -242,7 +242,7 @@ static inline __attribute__((always_inline)) void set_back(const int G, const st
 {
 	int64_t L = s->p->len, N = s->p->state, S = stretch(s->p), last = (L - 1) / S;
 	int64_t size = N * G * BLOCK;
-	real du[SET * BLOCK] = {0}, *h = c->checkpoint + size; /* the first is spare */
+	real du[SET * BLOCK] LANES = {0}, *h = c->checkpoint + size; /* the first is spare */
 
 	memset(h, 0, size * sizeof(*h));
 	memset(c->ag, 0, size * sizeof(*h));
@@ -388,8 +388,8 @@ static void sum_samples(const struct selective_scan *p, const struct scan_grads 
 	}
 }
 
-static void sum_codes(const struct selective_scan *p, real *dcode, const struct leavings *l,
-	const real *left)
+static void sum_codes(
+	const struct selective_scan *p, real *dcode, const struct leavings *l, const real *left)
 {
 	for (int64_t task = 0; dcode && task < p->batch * scan_blocks(p); task++)
 		for (int64_t i = 0; i < STEP_CODES * p->state; i++)
