@@ -11,6 +11,7 @@
 #ifndef TESTS_OP_CASES_H
 #define TESTS_OP_CASES_H
 
+#include "kernels/orders.h"
 #include "lib/base/error.h"
 #include "lib/program/ops.h"
 #include "lib/program/program.h"

@@ -1,2 +1,170 @@
 /* Cases of the ops in ops_scan.c and ops_loss.c. */
-static const struct op_case cases_scan[] = {{0}};
+
+/* n: family, height, width, E, N; bits of n[5]: 1 by token, 2 merged, 4 segments */
+static tensor build_scan(struct program *p, const int64_t *n)
+{
+	static int32_t order[4 * 256], code[4 * 256];
+	enum order_family family = n[0] - 1;
+	int64_t L = n[1] * n[2], E = n[3], N = n[4], flags = n[5];
+	struct scan_settings s = {order_directions(family), flags & 1, flags >> 1 & 1, 2, order,
+		family == ORDER_CONTINUOUS ? code : NULL};
+
+	order_fill(family, n[1], n[2], order, code);
+	return selective_scan(p, &s, case_input(p, "u", 3, 2, L, E, 0),
+		case_input(p, "r", 3, 2, L, E, 0), case_input(p, "beta", 1, E, 0, 0, 0),
+		case_input(p, "A_log", 2, E, N, 0, 0), case_input(p, "B", 3, 2, L, N, 0),
+		case_input(p, "C", 3, 2, L, N, 0), case_input(p, "D", 1, E, 0, 0, 0),
+		family == ORDER_CONTINUOUS ? case_input(p, "direction_B", 2, 5, N, 0, 0) : NULL,
+		flags & 4 ? case_constant(p, "segments", TYPE_I32, 2, 2, L, 0, 0) : NULL);
+}
+
+/* Samples of 3 tokens in a row. */
+static void fill_segments(struct program *p, const int64_t *n)
+{
+	tensor t = program_find(p, "segments");
+	int32_t *host;
+
+	if (!t)
+		return;
+	host = malloc(t->count * sizeof(*host));
+	for (int64_t i = 0; i < t->count; i++)
+		host[i] = (int32_t)(i % t->shape[1] / 3 * 3);
+	tensor_put(p, t, host);
+	free(host);
+}
+
+/* n: batch, height, width, E, k */
+static tensor build_dwconv2d(struct program *p, const int64_t *n)
+{
+	return dwconv2d_silu(p, case_input(p, "x", 3, n[0], n[1] * n[2], n[3], 0), n[1], n[2],
+		case_input(p, "weight", 4, n[3], 1, n[4], n[4]),
+		case_input(p, "bias", 1, n[3], 0, 0, 0));
+}
+
+/* n: batch, L, E; n[3]: 1 causal, 2 mirrored, 3 and 4 the same with segments */
+static tensor build_dwconv1d(struct program *p, const int64_t *n)
+{
+	return dwconv1d_silu(p, case_input(p, "x", 3, n[0], n[1], n[2], 0),
+		case_input(p, "weight", 3, n[2], 1, 4, 0), case_input(p, "bias", 1, n[2], 0, 0, 0),
+		n[3] % 2 == 0,
+		n[3] > 2 ? case_constant(p, "segments", TYPE_I32, 2, n[0], n[1], 0, 0) : NULL);
+}
+
+/* n: batch, K, L, E */
+static tensor build_gate(struct program *p, const int64_t *n)
+{
+	return gate(p, case_input(p, "y", 4, n[0], n[1], n[2], n[3]),
+		case_input(p, "z", 3, n[0], n[2], n[3], 0));
+}
+
+static tensor build_gate_merged(struct program *p, const int64_t *n)
+{
+	return gate(p, case_input(p, "y", 3, n[0], n[1], n[2], 0),
+		case_input(p, "z", 3, n[0], n[1], n[2], 0));
+}
+
+/* With stochastic depth of one half: the stream of the next tap holds kept and dropped samples. */
+static tensor build_directions(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 3, n[0], n[2], n[3], 0);
+	tensor o = case_input(p, "o", 4, n[0], n[1], n[2], n[3]);
+	tensor y = merge_directions(p, x, o, 0.5, 3);
+
+	return tap_resid(p, y, tap_resid(p, x, o, 4), 2);
+}
+
+static tensor build_mean_directions(struct program *p, const int64_t *n)
+{
+	return mean_directions(p, case_input(p, "s", 4, n[0], n[1], n[2], n[3]));
+}
+
+static tensor build_cosine(struct program *p, const int64_t *n)
+{
+	return cosine(p, case_input(p, "u", 4, n[0], n[1], n[2], n[3]),
+		case_input(p, "v", 3, n[0], n[2], n[3], 0));
+}
+
+/* n: layers, K, mode + 1, stop_gradient + 1 */
+static tensor build_adapt(struct program *p, const int64_t *n)
+{
+	struct adapt_settings s = {.mode = n[2] - 1,
+		.tau = 0.7,
+		.eps = 0.05,
+		.stop_gradient = (int)n[3] - 1,
+		.factor = 0.5};
+	tensor c[8], weights, cosines;
+	char name[8];
+
+	for (int i = 0; i < n[0]; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		c[i] = case_input(p, name, 1, n[1], 0, 0, 0);
+	}
+	return adapt(p, &s, (int)n[0], c, &weights, &cosines);
+}
+
+static tensor build_cross_entropy(struct program *p, const int64_t *n)
+{
+	return cross_entropy(p, case_input(p, "logits", 2, n[0], n[1], 0, 0),
+		case_input(p, "target", 2, n[0], n[1], 0, 0));
+}
+
+static tensor build_kl_logits(struct program *p, const int64_t *n)
+{
+	return kl_logits(p, case_input(p, "student", 2, n[0], n[1], 0, 0),
+		case_input(p, "teacher", 2, n[0], n[1], 0, 0), 2);
+}
+
+static tensor build_channel_ce(struct program *p, const int64_t *n)
+{
+	return channel_ce(p, case_input(p, "a", 2, n[0], n[1], 0, 0),
+		case_input(p, "b", 2, n[0], n[1], 0, 0), 2);
+}
+
+/* Of both distances: they share an op. */
+static tensor build_token_loss(struct program *p, const int64_t *n)
+{
+	tensor u = case_input(p, "u", 3, n[0], n[1], n[2], 0);
+	tensor v = case_input(p, "v", 3, n[0], n[1], n[2], 0);
+
+	return add(p, l1_tokens(p, u, v), l2_tokens(p, u, v));
+}
+
+static tensor build_shard_part(struct program *p, const int64_t *n)
+{
+	return shard_part(p, case_input(p, "x", 1, n[0], 0, 0, 0));
+}
+
+static const struct op_case cases_scan[] = {
+	{"selective_scan", build_scan, {4, 4, 4, 33, 8, 8}},
+	{"selective_scan merged", build_scan, {4, 3, 5, 40, 4, 2 + 8}},
+	{"selective_scan by token", build_scan, {3, 5, 3, 7, 3, 1 + 2}},
+	{"selective_scan segments", build_scan, {2, 1, 31, 9, 2, 1 + 4}, fill_segments},
+	{"selective_scan causal", build_scan, {1, 1, 197, 31, 2, 4}, fill_segments},
+	{"dwconv2d_silu", build_dwconv2d, {2, 4, 4, 33, 7}},
+	{"dwconv2d_silu", build_dwconv2d, {3, 7, 5, 64, 3}},
+	{"dwconv2d_silu", build_dwconv2d, {1, 1, 31, 5, 5}},
+	{"dwconv1d_silu", build_dwconv1d, {2, 31, 33, 1}},
+	{"dwconv1d_silu mirrored", build_dwconv1d, {2, 33, 31, 2}},
+	{"dwconv1d_silu segments", build_dwconv1d, {2, 14, 5, 3}, fill_segments},
+	{"dwconv1d_silu mirrored segments", build_dwconv1d, {2, 14, 5, 4}, fill_segments},
+	{"dwconv1d_silu", build_dwconv1d, {1, 1, 3, 1}},
+	{"gate", build_gate, {2, 4, 31, 33}},
+	{"gate", build_gate, {3, 4, 33, 100}},
+	{"gate merged", build_gate_merged, {2, 31, 33}},
+	{"directions", build_directions, {8, 4, 9, 33}},
+	{"mean_directions", build_mean_directions, {2, 4, 31, 33}},
+	{"cosine", build_cosine, {2, 4, 9, 33}},
+	{"cosine", build_cosine, {3, 1, 197, 48}},
+	{"adapt ratio_sm", build_adapt, {5, 4, 1, 1}},
+	{"adapt neg_sm", build_adapt, {5, 4, 2, 1}},
+	{"adapt inv_sm", build_adapt, {5, 2, 3, 1}},
+	{"adapt ratio_raw", build_adapt, {5, 4, 4, 1}},
+	{"adapt uniform", build_adapt, {5, 4, 5, 2}},
+	{"adapt fixed_i", build_adapt, {5, 1, 6, 2}},
+	{"cross_entropy", build_cross_entropy, {33, 10}},
+	{"cross_entropy", build_cross_entropy, {197, 100}},
+	{"kl_logits", build_kl_logits, {33, 10}},
+	{"channel_ce", build_channel_ce, {31, 33}},
+	{"token_loss", build_token_loss, {5, 31, 33}},
+	{"shard_part", build_shard_part, {3}},
+};

@@ -8,6 +8,7 @@
 #ifndef PROGRAM_OPS_H
 #define PROGRAM_OPS_H
 
+#include "kernels/adapt.h"
 #include "lib/program/program.h"
 
 /* --- basic (ops_basic.c) --- */
@@ -117,14 +118,6 @@ tensor mean_directions(struct program *p, tensor s);
 /* u (B, K, L, C) or (B, L, C), v (B, L, C) -> (K): mean cosine over batch and tokens */
 tensor cosine(struct program *p, tensor u, tensor v);
 
-enum adapt_mode {
-	ADAPT_RATIO_SM,
-	ADAPT_NEG_SM,
-	ADAPT_INV_SM,
-	ADAPT_RATIO_RAW,
-	ADAPT_UNIFORM,
-	ADAPT_FIXED_I
-};
 struct adapt_settings {
 	enum adapt_mode mode;
 	real tau, eps;

@@ -1,0 +1,160 @@
+#include "lib/program/op.h"
+#include "kernels/directions.h"
+#include "kernels/dwconv1d.h"
+#include "kernels/dwconv2d.h"
+#include "kernels/gate.h"
+#include "kernels/selective_scan.h"
+
+static const int32_t *call_table(const struct call *c, int i)
+{
+	return c->in[i] ? c->in[i]->data : NULL;
+}
+
+static struct scan_inputs scan_inputs_of(const struct call *c)
+{
+	return (struct scan_inputs){call_in(c, 0), call_in(c, 1), call_in(c, 2), call_in(c, 3),
+		call_in(c, 4), call_in(c, 5), call_in(c, 6), call_in(c, 7), call_table(c, 9),
+		call_table(c, 10), call_table(c, 8)};
+}
+
+static void scan_fwd(const struct call *c, const struct run *r)
+{
+	struct scan_inputs in = scan_inputs_of(c);
+
+	if (r->plain)
+		selective_scan_forward(c->params, call_out(c, 0), &in);
+	else
+		selective_scan_forward_fast(c->params, call_out(c, 0), &in, r->work);
+}
+
+static void scan_bwd(const struct call *c, const struct run *r)
+{
+	struct scan_inputs in = scan_inputs_of(c);
+	struct scan_grads d = {call_dx(c, 0), call_dx(c, 1), call_dx(c, 2), call_dx(c, 3),
+		call_dx(c, 4), call_dx(c, 5), call_dx(c, 6), call_dx(c, 7), call_acc(c, 0),
+		call_acc(c, 1), call_acc(c, 4), call_acc(c, 5)};
+
+	if (r->plain)
+		selective_scan_backward(c->params, &d, call_dy(c, 0), &in, r->work);
+	else
+		selective_scan_backward_fast(c->params, &d, call_dy(c, 0), &in, r->work);
+}
+
+static int64_t scan_work(const struct call *c, int backward)
+{
+	int64_t plain = selective_scan_work(c->params, backward);
+	int64_t fast = selective_scan_work_fast(c->params, backward);
+
+	return plain > fast ? plain : fast;
+}
+
+const struct op_impl cpu_selective_scan = {"selective_scan", scan_fwd, scan_bwd, scan_work};
+
+static void conv2d_fwd(const struct call *c, const struct run *r)
+{
+	if (r->plain)
+		dwconv2d_forward(c->params, call_out(c, 0), call_out(c, 1), call_in(c, 0),
+			call_in(c, 1), call_in(c, 2));
+	else
+		dwconv2d_forward_fast(c->params, call_out(c, 0), call_out(c, 1), call_in(c, 0),
+			call_in(c, 1), call_in(c, 2), r->work);
+}
+
+static void conv2d_bwd(const struct call *c, const struct run *r)
+{
+	if (r->plain)
+		dwconv2d_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1),
+			call_dx(c, 2), call_dy(c, 0), call_out(c, 1), call_in(c, 0), call_in(c, 1));
+	else
+		dwconv2d_backward_fast(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1),
+			call_dx(c, 2), call_dy(c, 0), call_out(c, 1), call_in(c, 0), call_in(c, 1),
+			r->work);
+}
+
+static int64_t conv2d_work(const struct call *c, int backward)
+{
+	return dwconv2d_work_fast(c->params, backward);
+}
+
+const struct op_impl cpu_dwconv2d_silu = {"dwconv2d_silu", conv2d_fwd, conv2d_bwd, conv2d_work};
+
+static void conv1d_fwd(const struct call *c, const struct run *r)
+{
+	dwconv1d_forward(c->params, call_out(c, 0), call_out(c, 1), call_in(c, 0), call_in(c, 1),
+		call_in(c, 2), call_table(c, 3));
+}
+
+static void conv1d_bwd(const struct call *c, const struct run *r)
+{
+	dwconv1d_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1), call_dx(c, 2),
+		call_dy(c, 0), call_out(c, 1), call_in(c, 0), call_in(c, 1), call_table(c, 3),
+		r->work);
+}
+
+static int64_t conv1d_work(const struct call *c, int backward)
+{
+	return dwconv1d_work(c->params, backward);
+}
+
+const struct op_impl cpu_dwconv1d_silu = {"dwconv1d_silu", conv1d_fwd, conv1d_bwd, conv1d_work};
+
+static void gate_fwd(const struct call *c, const struct run *r)
+{
+	gate_forward(c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1));
+}
+
+static void gate_bwd(const struct call *c, const struct run *r)
+{
+	gate_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1), call_acc(c, 1),
+		call_dy(c, 0), call_in(c, 0), call_in(c, 1));
+}
+
+const struct op_impl cpu_gate = {"gate", gate_fwd, gate_bwd, NULL};
+
+static struct drop_path drop_of(const struct run *r)
+{
+	return (struct drop_path){r->step->seed, r->step->step, r->step->first_sample};
+}
+
+static void merge_fwd(const struct call *c, const struct run *r)
+{
+	struct drop_path drop = drop_of(r);
+
+	merge_directions_forward(
+		c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1), r->train ? &drop : NULL);
+}
+
+static void merge_bwd(const struct call *c, const struct run *r)
+{
+	struct drop_path drop = drop_of(r);
+
+	merge_directions_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1),
+		call_acc(c, 1), call_dy(c, 0), r->train ? &drop : NULL);
+}
+
+const struct op_impl cpu_merge_directions = {"merge_directions", merge_fwd, merge_bwd, NULL};
+
+static void tap_fwd(const struct call *c, const struct run *r)
+{
+	tap_resid_forward(c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1));
+}
+
+static void tap_bwd(const struct call *c, const struct run *r)
+{
+	tap_resid_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1), call_acc(c, 1),
+		call_dy(c, 0));
+}
+
+const struct op_impl cpu_tap_resid = {"tap_resid", tap_fwd, tap_bwd, NULL};
+
+static void mean_fwd(const struct call *c, const struct run *r)
+{
+	mean_directions_forward(c->params, call_out(c, 0), call_in(c, 0));
+}
+
+static void mean_bwd(const struct call *c, const struct run *r)
+{
+	mean_directions_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dy(c, 0));
+}
+
+const struct op_impl cpu_mean_directions = {"mean_directions", mean_fwd, mean_bwd, NULL};
