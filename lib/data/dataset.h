@@ -1,0 +1,39 @@
+/*
+ * An `images` file as a table of samples.
+ *
+ * `pixels` (n, h, w, 3) u8, or `encoded` (all bytes one after another, u8) with `offset` (n + 1)
+ * u64; `labels` (n) i32, absent for images to predict; `class_names`; optional `names` (n). Pixels
+ * are RGB, row-major.
+ */
+#ifndef DATA_DATASET_H
+#define DATA_DATASET_H
+
+#include <stdint.h>
+#include "lib/io/h5.h"
+
+struct dataset {
+	struct h5 *file;
+	int64_t count, classes; /* classes 0: no labels */
+	int64_t height, width;	/* of pixels; 0 when encoded */
+	int32_t *labels;	/* count, or NULL */
+	char **class_names;	/* classes, or NULL */
+	uint64_t *offset;	/* count + 1 when encoded, else NULL */
+	uint8_t *cache;		/* all pixels or bytes, when they fit cache_bytes; else NULL */
+};
+
+/* Everything up to cache_bytes is read into memory at once; larger files are read row by row. */
+int dataset_open(struct dataset **d, const char *path, size_t cache_bytes);
+void dataset_close(struct dataset *d);
+
+/* One decoded image, (height, width, 3) RGB. */
+struct picture {
+	int64_t height, width;
+	uint8_t *pixels;
+	size_t room; /* bytes allocated; grown as needed, release with free() */
+};
+/* Sample i; decodes where needed. Thread-safe (reads of uncached rows take a lock). */
+int dataset_picture(struct dataset *d, int64_t i, struct picture *out);
+/* The file's name of sample i for messages and predictions, "" when it has none. */
+const char *dataset_name(struct dataset *d, int64_t i, char text[64]);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * Where a file comes from: a chain of links, one per tool that touched it, oldest first.
+ *
+ * /provenance/0001, 0002, ... are groups with text attributes: tool, version, argv, settings
+ * (JSON), inputs (lines "path<TAB>content hash"), device, threads, blas, hardware, seconds, energy.
+ * Paths are relative to the working folder; neither host nor user is recorded.
+ */
+#ifndef IO_PROVENANCE_H
+#define IO_PROVENANCE_H
+
+#include "lib/io/h5.h"
+
+/* One run of a tool. The cli fills tool, version and argv; tools add inputs and settings. */
+struct provenance {
+	const char *tool, *version;
+	int argc;
+	char **argv;
+	char *settings; /* JSON, or NULL */
+	const char *device;
+	int threads;
+	double seconds; /* of work, before this call */
+	double joules;	/* < 0: not measured */
+	int off;	/* --no-provenance: nothing is written */
+	struct provenance_inputs *inputs;
+};
+
+/* Remembers an input: its chain (the first input's chain is the one continued) and content hash. */
+int provenance_input(struct provenance *p, struct h5 *in);
+/* The same for a file that is not ours: its SHA-256. */
+int provenance_file(struct provenance *p, const char *path);
+/* Writes the chain and one more link into an output, before h5_commit. */
+int provenance_write(const struct provenance *p, struct h5 *out);
+void provenance_release(struct provenance *p);
+
+/* "AMD EPYC 9B14, 2 cores": model of the processor and cores in use. */
+const char *hardware_name(void);
+
+/* Replaces the value of a link's attribute by name for display; used by show-tensors. */
+int provenance_links(struct h5 *f, int *count);
+/* *text is malloc'ed; STATUS_DATA when absent. */
+int provenance_get(struct h5 *f, int link, const char *attribute, char **text);
+
+#endif
