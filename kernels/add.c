@@ -6,7 +6,7 @@ void add_forward(const struct add *p, real *y, const real *a, const real *b)
 {
 #pragma omp parallel for simd schedule(static) if (p->count > SMALL)
 	for (int64_t i = 0; i < p->count; i++)
-		y[i] = a[i] + b[i];
+		y[i] = p->scale * (a[i] + b[i]);
 }
 
 static void pass(const struct add *p, real *dx, int acc, const real *dy)
@@ -16,11 +16,11 @@ static void pass(const struct add *p, real *dx, int acc, const real *dy)
 	if (acc) {
 #pragma omp parallel for simd schedule(static) if (p->count > SMALL)
 		for (int64_t i = 0; i < p->count; i++)
-			dx[i] += dy[i];
+			dx[i] += p->scale * dy[i];
 	} else {
 #pragma omp parallel for simd schedule(static) if (p->count > SMALL)
 		for (int64_t i = 0; i < p->count; i++)
-			dx[i] = dy[i];
+			dx[i] = p->scale * dy[i];
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
- * y = a + b, element by element.
+ * y = scale (a + b), element by element.
  *
- * Backward: da = dy, db = dy; each set or added to as acc says; NULL is not wanted. y may be a or
+ * Backward: da = db = scale dy; each set or added to as acc says; NULL is not wanted. y may be a or
  * b.
  */
 #ifndef KERNELS_ADD_H
@@ -11,6 +11,7 @@
 
 struct add {
 	int64_t count;
+	real scale;
 };
 
 void add_forward(const struct add *p, real *y, const real *a, const real *b);

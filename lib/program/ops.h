@@ -15,6 +15,7 @@
 
 /* Two tensors of one shape. */
 tensor add(struct program *p, tensor a, tensor b);
+tensor mean_of_two(struct program *p, tensor a, tensor b);
 
 /* --- dense (ops_dense.c, ops_image.c, ops_tokens.c) --- */
 

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-tensor add(struct program *p, tensor a, tensor b)
+static tensor scaled_sum(struct program *p, tensor a, tensor b, real scale)
 {
-	struct add s = {a->count};
+	struct add s = {a->count, scale};
 	tensor y = program_tensor(p, TYPE_REAL, a->dims, a->shape);
 
 	if (a->dims != b->dims || memcmp(a->shape, b->shape, a->dims * sizeof(a->shape[0])))
@@ -19,4 +19,14 @@ tensor add(struct program *p, tensor a, tensor b)
 			.out = &y,
 			.params = &s},
 		sizeof(s));
+}
+
+tensor add(struct program *p, tensor a, tensor b)
+{
+	return scaled_sum(p, a, b, 1);
+}
+
+tensor mean_of_two(struct program *p, tensor a, tensor b)
+{
+	return scaled_sum(p, a, b, (real)0.5);
 }

@@ -231,7 +231,7 @@ tensor merge_directions(struct program *p, tensor x, tensor o, real rate, int la
 		return program_refuse(
 			p, "merge_directions: drop path rate %g is not in [0, 1)", (double)rate);
 	s = directions_of(o);
-	s.rate = rate;
+	s.rate = program_mode(p) == PROGRAM_TRAIN ? rate : 0;
 	s.layer = layer;
 	return directions_call(
 		p, OP_merge_directions, x, o, program_tensor(p, TYPE_REAL, 3, x->shape), &s);

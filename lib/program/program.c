@@ -45,6 +45,11 @@ enum program_mode program_mode(const struct program *p)
 	return p->mode;
 }
 
+void program_set_mode(struct program *p, enum program_mode mode)
+{
+	p->mode = mode;
+}
+
 int program_failed(const struct program *p)
 {
 	return p->failed;
@@ -212,6 +217,23 @@ tensor program_param_rows(struct program *p, struct param *param, int64_t from, 
 tensor program_param(struct program *p, struct param *param)
 {
 	return param ? param_part(p, param, 0, param->shape[0]) : NULL;
+}
+
+tensor program_reshape(struct program *p, tensor t, int dims, const int64_t *shape)
+{
+	int64_t count = 1;
+
+	if (program_failed(p))
+		return t;
+	for (int i = 0; i < dims; i++)
+		if (shape[i] <= 0 || __builtin_mul_overflow(count, shape[i], &count))
+			count = -1;
+	if (dims > TENSOR_DIMS || count != t->count)
+		return program_refuse(p, "reshape: %s does not hold as many values as %s",
+			shape_text(t->dims, t->shape), shape_text(dims, shape));
+	t->dims = dims;
+	memcpy(t->shape, shape, dims * sizeof(*shape));
+	return t;
 }
 
 tensor program_keep(struct program *p, tensor t, const char *name)

@@ -36,6 +36,9 @@ struct program;
 
 struct program *program_new(enum program_mode mode);
 void program_free(struct program *p);
+/* The mode of calls recorded from now on: a frozen teacher is PROGRAM_EVAL inside a PROGRAM_TRAIN.
+ */
+void program_set_mode(struct program *p, enum program_mode mode);
 enum program_mode program_mode(const struct program *p);
 
 /* Names the calls that follow, as printf; "" ends it. For messages and profiles. */
@@ -57,6 +60,11 @@ tensor program_param(struct program *p, struct param *param);
 /* Rows [from, from + n) of a parameter's first axis. */
 tensor program_param_rows(struct program *p, struct param *param, int64_t from, int64_t n);
 
+/*
+ * Gives t another shape of the same count and returns it. Calls recorded before keep the shape they
+ * saw; memory and gradient are untouched.
+ */
+tensor program_reshape(struct program *p, tensor t, int dims, const int64_t *shape);
 /* Keeps the values (and the name) for the caller to read after the walk. Returns t. */
 tensor program_keep(struct program *p, tensor t, const char *name);
 /* The kept or input tensor of that name, or NULL. */

@@ -1,0 +1,59 @@
+/* The parts that every family is made of. */
+#include "lib/models/internal.h"
+
+#include <math.h>
+#include <stdio.h>
+
+const struct linear_init init_normal02 = {INIT_NORMAL, INIT_ZERO, 0.02};
+const struct linear_init init_library = {INIT_UNIFORM, INIT_UNIFORM, 0};
+
+struct norm_params norm_new(struct model *m, const char *prefix, int64_t dim)
+{
+	char name[160];
+	struct norm_params n;
+
+	snprintf(name, sizeof(name), "%s.weight", prefix);
+	n.weight = model_param(m, 0, INIT_ONE, 0, name, 1, dim);
+	snprintf(name, sizeof(name), "%s.bias", prefix);
+	n.bias = model_param(m, 0, INIT_ZERO, 0, name, 1, dim);
+	return n;
+}
+
+struct linear_params linear_new(struct model *m, const struct linear_init *init, const char *prefix,
+	int64_t out, int64_t in, int with_bias)
+{
+	double bound = 1 / sqrt((double)in);
+	char name[160];
+	struct linear_params l = {NULL, NULL};
+
+	snprintf(name, sizeof(name), "%s.weight", prefix);
+	l.weight = model_param(m, PARAM_DECAY, init->weight,
+		init->weight == INIT_UNIFORM ? bound : init->a, name, 2, out, in);
+	if (with_bias) {
+		snprintf(name, sizeof(name), "%s.bias", prefix);
+		l.bias = model_param(m, 0, init->bias, bound, name, 1, out);
+	}
+	return l;
+}
+
+tensor norm_call(struct program *p, const struct norm_params *n, tensor x, real eps)
+{
+	return layernorm(p, x, program_param(p, n->weight), program_param(p, n->bias), eps);
+}
+
+tensor linear_call(struct program *p, const struct linear_params *l, tensor x)
+{
+	return linear(p, x, program_param(p, l->weight), program_param(p, l->bias), 1);
+}
+
+tensor mlp_call(struct program *p, const struct mlp_params *m, tensor x)
+{
+	tensor h = linear_call(p, &m->fc1, norm_call(p, &m->norm, x, m->eps));
+
+	return linear_call(p, &m->fc2, gelu(p, h));
+}
+
+real block_drop_path(const struct network_config *c, int64_t layer)
+{
+	return c->depth > 1 ? (real)(c->drop_path * layer / (c->depth - 1)) : 0;
+}

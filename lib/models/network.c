@@ -1,0 +1,283 @@
+#include "lib/models/internal.h"
+#include "lib/base/error.h"
+#include "lib/base/memory.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEIT(name, d, h, dist)                                                                     \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_DEIT, .image = 224, .patch = 16, .classes = 1000,  \
+		.dim = d, .depth = 12, .mlp_ratio = 4, .heads = h, .distilled = dist               \
+	}
+#define PLAINMAMBA(name, d, n, convs, k)                                                           \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_PLAINMAMBA, .image = 224, .patch = 16,             \
+		.classes = k, .dim = d, .depth = n, .expand = 2, .state = 16, .kernel = 7,         \
+		.stem = 64, .stem_convs = convs                                                    \
+	}
+#define MICRO_DEIT(name, d)                                                                        \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_DEIT, .image = 32, .patch = 8, .classes = 48,      \
+		.dim = d, .depth = 4, .mlp_ratio = 4, .heads = d / 16                              \
+	}
+#define MICRO_PLAINMAMBA(name, d)                                                                  \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_PLAINMAMBA, .image = 32, .patch = 8,               \
+		.classes = 48, .dim = d, .depth = 4, .mlp_ratio = 4, .expand = 2, .state = 8,      \
+		.kernel = 7, .stem = 16, .stem_convs = 2                                           \
+	}
+
+static const struct network_config architectures[] = {
+	DEIT("deit-t", 192, 3, 0),
+	DEIT("deit-s", 384, 6, 0),
+	DEIT("deit-b", 768, 12, 0),
+	DEIT("deit-t-distilled", 192, 3, 1),
+	DEIT("deit-s-distilled", 384, 6, 1),
+	DEIT("deit-b-distilled", 768, 12, 1),
+	PLAINMAMBA("pmamba-t", 192, 12, 2, 100),
+	PLAINMAMBA("pmamba-s", 384, 12, 2, 100),
+	PLAINMAMBA("pmamba-b", 768, 12, 2, 100),
+	MICRO_DEIT("deit-micro-t", 48),
+	MICRO_DEIT("deit-micro-s", 64),
+	MICRO_DEIT("deit-micro-b", 80),
+	MICRO_PLAINMAMBA("pmamba-micro-t", 32),
+	MICRO_PLAINMAMBA("pmamba-micro-s", 48),
+	MICRO_PLAINMAMBA("pmamba-micro-b", 64),
+};
+
+const struct network_config *network_at(int i)
+{
+	return i < (int)(sizeof(architectures) / sizeof(architectures[0])) ? &architectures[i]
+									   : NULL;
+}
+
+int network_find(const char *arch, struct network_config *config)
+{
+	char known[1024] = "";
+	size_t used = 0;
+
+	for (int i = 0; network_at(i); i++) {
+		if (!strcmp(network_at(i)->arch, arch)) {
+			*config = *network_at(i);
+			return 0;
+		}
+		used += snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "",
+			network_at(i)->arch);
+	}
+	return error(STATUS_USAGE, "no architecture '%s': one of %s", arch, known);
+}
+
+/* --- config as JSON --- */
+
+enum field_kind { FIELD_INT64, FIELD_INT, FIELD_REAL };
+struct field {
+	const char *name;
+	enum field_kind kind;
+	size_t offset;
+	double min, max;
+};
+#define FIELD(kind, name, min, max)                                                                \
+	{                                                                                          \
+#name, kind, offsetof(struct network_config, name), min, max                       \
+	}
+static const struct field fields[] = {
+	FIELD(FIELD_INT64, image, 1, 8192),
+	FIELD(FIELD_INT64, patch, 1, 512),
+	FIELD(FIELD_INT64, classes, 1, 1000000),
+	FIELD(FIELD_INT64, dim, 1, 65536),
+	FIELD(FIELD_INT64, depth, 1, NETWORK_LAYERS),
+	FIELD(FIELD_REAL, mlp_ratio, 0, 64),
+	FIELD(FIELD_INT64, heads, 0, 1024),
+	FIELD(FIELD_INT, distilled, 0, 1),
+	FIELD(FIELD_INT64, expand, 0, 16),
+	FIELD(FIELD_INT64, state, 0, 256),
+	FIELD(FIELD_INT64, kernel, 0, 31),
+	FIELD(FIELD_INT64, stem, 0, 4096),
+	FIELD(FIELD_INT64, stem_convs, 0, 16),
+	FIELD(FIELD_INT, scan_order, 0, 1),
+	FIELD(FIELD_INT, release_init, 0, 1),
+	FIELD(FIELD_INT, decay_all, 0, 1),
+	FIELD(FIELD_REAL, drop_path, 0, 0.99),
+};
+#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+static const char *const families[] = {"deit", "plainmamba"};
+
+char *network_config_text(const struct network_config *c)
+{
+	json_t *o = json_object();
+	char *text;
+
+	json_object_set_new(o, "arch", json_string(c->arch));
+	json_object_set_new(o, "family", json_string(families[c->family]));
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		const char *at = (const char *)c + fields[i].offset;
+
+		if (fields[i].kind == FIELD_REAL)
+			json_object_set_new(o, fields[i].name, json_real(*(const double *)at));
+		else
+			json_object_set_new(o, fields[i].name,
+				json_integer(fields[i].kind == FIELD_INT ? *(const int *)at
+									 : *(const int64_t *)at));
+	}
+	text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_decref(o);
+	if (!text)
+		error(STATUS_SYSTEM, "out of memory writing a network's config");
+	return text;
+}
+
+static int read_field(struct network_config *c, const struct field *f, json_t *v)
+{
+	char *at = (char *)c + f->offset;
+	double x;
+
+	if (!v)
+		return 0; /* a setting that came later: its default */
+	if (!json_is_number(v) || (f->kind != FIELD_REAL && !json_is_integer(v)))
+		return error(STATUS_DATA, "config: %s is not a number of its kind", f->name);
+	x = json_number_value(v);
+	if (!(x >= f->min && x <= f->max))
+		return error(STATUS_DATA, "config: %s is %g, not from %g to %g", f->name, x, f->min,
+			f->max);
+	if (f->kind == FIELD_REAL)
+		*(double *)at = x;
+	else if (f->kind == FIELD_INT)
+		*(int *)at = (int)x;
+	else
+		*(int64_t *)at = (int64_t)x;
+	return 0;
+}
+
+static int read_names(struct network_config *c, json_t *o)
+{
+	const char *arch = json_string_value(json_object_get(o, "arch"));
+	const char *family = json_string_value(json_object_get(o, "family"));
+
+	if (!arch || strlen(arch) >= sizeof(c->arch))
+		return error(STATUS_DATA, "config: arch is missing or too long");
+	strcpy(c->arch, arch);
+	for (int i = 0; i < 2; i++)
+		if (family && !strcmp(family, families[i])) {
+			c->family = i;
+			return 0;
+		}
+	return error(STATUS_DATA, "config: family '%.40s' is not known to this version",
+		family ? family : "");
+}
+
+int network_config_read(struct network_config *c, const char *json)
+{
+	json_error_t e;
+	json_t *o = json_loads(json, JSON_REJECT_DUPLICATES, &e);
+	int status;
+
+	memset(c, 0, sizeof(*c));
+	if (!json_is_object(o)) {
+		json_decref(o);
+		return error(STATUS_DATA, "config is not a JSON object");
+	}
+	status = read_names(c, o);
+	for (size_t i = 0; i < N_FIELDS && !status; i++)
+		status = read_field(c, &fields[i], json_object_get(o, fields[i].name));
+	json_decref(o);
+	return status;
+}
+
+/* --- geometry --- */
+
+int64_t network_grid(const struct network_config *c)
+{
+	return c->patch > 0 ? c->image / c->patch : 0;
+}
+
+int64_t network_extra_tokens(const struct network_config *c)
+{
+	return c->family == NETWORK_DEIT ? 1 + c->distilled : 0;
+}
+
+int64_t network_directions(const struct network_config *c)
+{
+	return c->family == NETWORK_PLAINMAMBA ? 4 : 1;
+}
+
+static int check_config(const struct network_config *c)
+{
+	if (c->image < c->patch || c->patch < 1 || c->image % c->patch)
+		return error(STATUS_DATA,
+			"%s: an input of %lld pixels is no multiple of the patch of %lld", c->arch,
+			(long long)c->image, (long long)c->patch);
+	if (c->depth < 1 || c->depth > NETWORK_LAYERS || c->dim < 1 || c->classes < 1)
+		return error(STATUS_DATA,
+			"%s: depth, width and classes must be positive, depth "
+			"at most %d",
+			c->arch, NETWORK_LAYERS);
+	if (c->family == NETWORK_DEIT && (c->heads < 1 || c->dim % c->heads))
+		return error(STATUS_DATA, "%s: a width of %lld is no multiple of %lld heads",
+			c->arch, (long long)c->dim, (long long)c->heads);
+	if (c->family == NETWORK_PLAINMAMBA && (c->expand < 1 || c->state < 1 || c->stem < 1 ||
+						       c->kernel % 2 == 0 || c->patch % 2))
+		return error(STATUS_DATA,
+			"%s: expand, state and stem must be positive, the kernel odd, the patch "
+			"even",
+			c->arch);
+	return 0;
+}
+
+/* --- making --- */
+
+int network_new(struct network **out, const struct network_config *c, struct model *into)
+{
+	struct network *n;
+	int status;
+
+	*out = NULL;
+	TRY(check_config(c));
+	n = memory_new(1, sizeof(*n));
+	if (!n)
+		return STATUS_SYSTEM;
+	n->config = *c;
+	n->model = into ? into : model_new();
+	n->owned = !into;
+	status = !n->model		     ? STATUS_SYSTEM
+		 : c->family == NETWORK_DEIT ? deit_new(n)
+					     : plainmamba_new(n);
+	if (!status)
+		status = n->model->failed;
+	if (status)
+		network_free(n);
+	else
+		*out = n;
+	return status;
+}
+
+void network_free(struct network *n)
+{
+	if (!n)
+		return;
+	if (n->owned)
+		model_free(n->model);
+	free(n->params);
+	free(n);
+}
+
+void network_build(struct network *n, struct program *p, tensor image,
+	const struct network_want *want, struct network_out *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (image->dims != 4 || image->shape[1] != n->config.image ||
+		image->shape[2] != n->config.image || image->shape[3] != 3) {
+		program_refuse(p, "%s takes images of %lld x %lld, this is %s", n->config.arch,
+			(long long)n->config.image, (long long)n->config.image,
+			shape_text(image->dims, image->shape));
+		return;
+	}
+	if (n->config.family == NETWORK_DEIT)
+		deit_build(n, p, image, want, out);
+	else
+		plainmamba_build(n, p, image, want, out);
+}

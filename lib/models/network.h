@@ -1,0 +1,99 @@
+/*
+ * Networks: a named architecture, its parameters in a model, and its calls in a program.
+ *
+ *	network_find("pmamba-t", &config);          published settings, which may be changed
+ *	network_new(&net, &config);                 parameters, in a model of its own
+ *	model_allocate(net->model, device, 1);      then network_load (weights.h) or model_init
+ *	network_build(net, p, image, &want, &out);  straight-line code: the forward calls
+ *
+ * Each family is one file: deit.c, plainmamba.c. Parameter names are those of the public PyTorch
+ * implementations (DeiT: timm; PlainMamba: the TransMamba release), with `layers.i.norm2.*` and
+ * `layers.i.mlp.fc1|fc2.*` for the MLP that TransMamba adds to a student's block.
+ */
+#ifndef MODELS_NETWORK_H
+#define MODELS_NETWORK_H
+
+#include "lib/program/ops.h"
+
+#define NETWORK_LAYERS 64
+
+enum network_family { NETWORK_DEIT, NETWORK_PLAINMAMBA };
+
+struct network_config {
+	char arch[32];
+	enum network_family family;
+	int64_t image;	 /* side of the square input, pixels */
+	int64_t patch;	 /* pixels a token covers; PlainMamba: twice the last projection's kernel */
+	int64_t classes; /* outputs of the head */
+	int64_t dim, depth;
+	double mlp_ratio; /* hidden width over dim; a student's 0: no added MLP */
+
+	int64_t heads; /* DeiT */
+	int distilled; /* DeiT: a second class token with a head of its own */
+
+	int64_t expand, state, kernel; /* PlainMamba: inner width over dim, N, side of the dwconv */
+	int64_t stem, stem_convs;      /* channels of the stem, and its 3 x 3 convolutions */
+	int scan_order;	  /* 0: delta, B, C stay in raster order (released code); 1: as the paper */
+	int release_init; /* 1: the TransMamba release's initialisation instead of PlainMamba's */
+	int decay_all;	  /* 1: weight decay as the release applies it (A_log, positions too) */
+	double drop_path; /* of the last block; linear from 0 at the first */
+};
+
+/* Published architectures and micro presets in order; NULL after the last. */
+const struct network_config *network_at(int i);
+/* STATUS_USAGE for an unknown name, with the known ones in the message. */
+int network_find(const char *arch, struct network_config *config);
+
+/* As JSON, malloc'ed; and back. STATUS_DATA for a text that is not a config of ours. */
+char *network_config_text(const struct network_config *c);
+int network_config_read(struct network_config *c, const char *json);
+
+/* Tokens of the grid, without class tokens: side of it, and all. */
+int64_t network_grid(const struct network_config *c);
+int64_t network_extra_tokens(const struct network_config *c); /* class tokens before the grid's */
+int64_t network_directions(const struct network_config *c);   /* K; 1 for DeiT */
+
+struct network {
+	struct network_config config;
+	struct model *model; /* group 0; may hold other groups too */
+	void *params;	     /* the family's table of struct param */
+	int owned;	     /* the model is freed with the network */
+};
+
+/*
+ * Declares the parameters, in `into` or (NULL) a model of its own. STATUS_DATA for settings that do
+ * not fit each other.
+ */
+int network_new(struct network **n, const struct network_config *c, struct model *into);
+/* Frees the network, and its model unless that was given. */
+void network_free(struct network *n);
+
+enum network_tap {
+	TAP_NONE,
+	TAP_RESID,  /* x_{i-1} + K o_{i,k} */
+	TAP_BRANCH, /* o_{i,k} */
+	TAP_STREAM, /* x_i, the block's output: directions not told apart */
+};
+
+struct network_want {
+	enum network_tap tap;
+	int merged;	 /* of TAP_RESID and TAP_BRANCH the mean over directions */
+	int layer_means; /* mean over tokens of every block's output */
+	int no_head;	 /* logits are not wanted */
+};
+
+/* What a forward pass gives. Absent ones are NULL. */
+struct network_out {
+	tensor logits;		      /* (B, classes) */
+	tensor tokens;		      /* (B, extra + L, dim) after the final norm */
+	tensor pooled;		      /* (B, dim): DeiT its class token, PlainMamba the mean */
+	tensor last;		      /* (B, extra + L, dim): the stream before the final norm */
+	tensor taps[NETWORK_LAYERS];  /* (B, K, L, dim), or (B, L, dim) where K is merged or 1 */
+	tensor means[NETWORK_LAYERS]; /* (B, dim) */
+};
+
+/* image (B, S, S, 3), normalised. Refusals are the program's (program_plan). */
+void network_build(struct network *n, struct program *p, tensor image,
+	const struct network_want *want, struct network_out *out);
+
+#endif
