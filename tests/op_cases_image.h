@@ -1,0 +1,103 @@
+/* Cases of the ops in ops_tokens.c and ops_image.c. */
+
+/* n: batch, L, C, index + 1 */
+static tensor build_insert_token(struct program *p, const int64_t *n)
+{
+	tensor token = case_input(p, "token", 3, 1, 1, n[2], 0);
+	tensor x = case_input(p, "x", 3, n[0], n[1], n[2], 0);
+
+	return insert_token(p, insert_token(p, x, token, n[3] - 1), token, n[1] + 1);
+}
+
+static tensor build_add_rows(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 3, n[0], n[1], n[2], 0);
+
+	return add_rows(p, x, case_input(p, "rows", 3, 1, n[1], n[2], 0));
+}
+
+/* n: batch, L, C, from + 1, n; two slices of one tensor, which overlap */
+static tensor build_slice_tokens(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 3, n[0], n[1], n[2], 0);
+
+	return add(p, slice_tokens(p, x, n[3] - 1, n[4]), slice_tokens(p, x, 0, n[4]));
+}
+
+static tensor build_mean_tokens(struct program *p, const int64_t *n)
+{
+	return mean_tokens(p, case_input(p, "x", 3, n[0], n[1], n[2], 0));
+}
+
+/* n: batch, height, width, C, f, K (0: none) */
+static tensor build_pool_tokens(struct program *p, const int64_t *n)
+{
+	tensor x = n[5] ? case_input(p, "x", 4, n[0], n[5], n[1] * n[2], n[3])
+			: case_input(p, "x", 3, n[0], n[1] * n[2], n[3], 0);
+
+	return pool_tokens(p, x, n[1], n[2], n[4]);
+}
+
+/* y[i] = x[7 i mod L]: L must not be a multiple of 7 */
+static tensor build_permute_tokens(struct program *p, const int64_t *n)
+{
+	int32_t order[512];
+	tensor x = case_input(p, "x", 3, n[0], n[1], n[2], 0);
+
+	for (int64_t i = 0; i < n[1]; i++)
+		order[i] = (int32_t)(7 * i % n[1]);
+	return add(p, permute_tokens(p, x, order), x);
+}
+
+/* n: batch, height, width, C, k */
+static tensor build_patches(struct program *p, const int64_t *n)
+{
+	return patches(p, case_input(p, "image", 4, n[0], n[1], n[2], n[3]), n[4]);
+}
+
+/* The second one drops nothing. */
+static tensor build_residual(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 3, n[0], n[1], n[2], 0);
+	tensor branch = case_input(p, "branch", 3, n[0], n[1], n[2], 0);
+
+	return residual(p, residual(p, x, branch, 0.5, 1), branch, 0, 2);
+}
+
+/* n: rows, then three widths; the second part is not used */
+static tensor build_split(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 2, n[0], n[1] + n[2] + n[3], 0, 0), out[3];
+
+	split(p, x, 3, n + 1, out);
+	return add(p, out[0], out[2]);
+}
+
+static tensor build_weighted_sum(struct program *p, const int64_t *n)
+{
+	tensor a = case_input(p, "a", 1, 1, 0, 0, 0), b = case_input(p, "b", 1, 1, 0, 0, 0);
+
+	return weighted_sum(p, 4, (tensor[]){a, b, a, b}, (real[]){0.5, 2, -3, 0.25});
+}
+
+static const struct op_case cases_image[] = {
+	{"insert_token", build_insert_token, {3, 31, 33, 1}},
+	{"insert_token", build_insert_token, {5, 197, 48, 99}},
+	{"add_rows", build_add_rows, {3, 31, 33}},
+	{"add_rows", build_add_rows, {5, 197, 48}},
+	{"slice_tokens", build_slice_tokens, {3, 31, 33, 5, 20}},
+	{"slice_tokens", build_slice_tokens, {5, 197, 48, 2, 196}},
+	{"mean_tokens", build_mean_tokens, {3, 31, 33}},
+	{"mean_tokens", build_mean_tokens, {5, 197, 48}},
+	{"pool_tokens", build_pool_tokens, {3, 4, 6, 33, 2}},
+	{"pool_tokens", build_pool_tokens, {2, 8, 8, 48, 2, 4}},
+	{"permute_tokens", build_permute_tokens, {3, 31, 33}},
+	{"permute_tokens", build_permute_tokens, {5, 197, 48}},
+	{"patches", build_patches, {3, 8, 4, 3, 4}},
+	{"patches", build_patches, {5, 64, 64, 3, 16}},
+	{"residual", build_residual, {8, 3, 33}},
+	{"residual", build_residual, {8, 197, 48}},
+	{"split", build_split, {31, 33, 7, 33}},
+	{"split", build_split, {197, 64, 31, 64}},
+	{"weighted_sum", build_weighted_sum, {1}},
+};
