@@ -28,7 +28,7 @@
 	{                                                                                          \
 		.arch = name, .family = NETWORK_PLAINMAMBA, .image = 32, .patch = 8,               \
 		.classes = 48, .dim = d, .depth = 4, .mlp_ratio = 4, .expand = 2, .state = 8,      \
-		.kernel = 7, .stem = 16, .stem_convs = 2                                           \
+		.kernel = 7, .stem = 16, .stem_convs = 1                                           \
 	}
 
 static const struct network_config architectures[] = {

@@ -72,6 +72,7 @@ enum network_tap {
 	TAP_NONE,
 	TAP_RESID,  /* x_{i-1} + K o_{i,k} */
 	TAP_BRANCH, /* o_{i,k} */
+	TAP_INNER,  /* the gated scan's output before its projection, expand * dim wide */
 	TAP_STREAM, /* x_i, the block's output: directions not told apart */
 };
 

@@ -224,7 +224,9 @@ static tensor mix(const struct network *n, struct program *p, int i, tensor x,
 		return residual(p, x, linear_call(p, &m->out_proj, y), drop, 2 * i);
 	o = linear(p, y, program_param(p, m->out_proj.weight), program_param(p, m->out_proj.bias),
 		(real)1 / DIRECTIONS);
-	*tap = want->tap == TAP_RESID ? tap_resid(p, x, o, DIRECTIONS) : o;
+	*tap = want->tap == TAP_RESID	 ? tap_resid(p, x, o, DIRECTIONS)
+	       : want->tap == TAP_BRANCH ? o
+					 : y;
 	if (want->merged)
 		*tap = mean_directions(p, *tap);
 	return merge_directions(p, x, o, drop, 2 * i);
@@ -261,7 +263,7 @@ void plainmamba_build(struct network *n, struct program *p, tensor image,
 {
 	const struct network_config *c = &n->config;
 	const struct plainmamba *s = n->params;
-	int apart = want->tap == TAP_RESID || want->tap == TAP_BRANCH;
+	int apart = want->tap != TAP_NONE && want->tap != TAP_STREAM;
 	struct scan_settings scan_of = {DIRECTIONS, c->scan_order, !apart, 2, NULL, NULL};
 	tensor x = embed(n, p, image);
 

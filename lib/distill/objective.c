@@ -1,0 +1,267 @@
+#include "lib/distill/objective.h"
+#include "lib/base/error.h"
+
+#include <string.h>
+
+/* Teacher tokens of the grid that is compared: class tokens dropped, a finer grid pooled. */
+static tensor teacher_grid(struct program *p, const struct teacher_out *t, int64_t student_grid)
+{
+	tensor v = t->tokens;
+
+	if (t->extra)
+		v = slice_tokens(p, v, t->extra, t->grid * t->grid);
+	if (t->grid > student_grid)
+		v = pool_tokens(p, v, t->grid, t->grid, t->grid / student_grid);
+	return v;
+}
+
+/* Student features (B, K, L, C) or (B, L, C) pooled to the teacher's grid where that is coarser. */
+static tensor student_grid(
+	struct program *p, tensor s, const struct teacher_out *t, const struct network_config *c)
+{
+	int64_t grid = network_grid(c), extra = network_extra_tokens(c);
+
+	if (extra)
+		s = slice_tokens(p, s, extra, grid * grid);
+	return grid > t->grid ? pool_tokens(p, s, grid, grid, grid / t->grid) : s;
+}
+
+/* Mean over tokens of (B, K, L, C) or (B, L, C), as (B, K, 1, C) or (B, 1, C). */
+static tensor pool_all(struct program *p, tensor s)
+{
+	int64_t shape[TENSOR_DIMS], C = tensor_last(s), L = s->shape[s->dims - 2];
+	int dims = s->dims;
+
+	memcpy(shape, s->shape, sizeof(shape));
+	shape[dims - 2] = 1;
+	s = mean_tokens(p, program_reshape(p, s, 3, (int64_t[]){s->count / L / C, L, C}));
+	return program_reshape(p, s, dims, shape);
+}
+
+static tensor flatten(struct program *p, tensor s)
+{
+	int64_t shape[TENSOR_DIMS];
+
+	memcpy(shape, s->shape, sizeof(shape));
+	shape[s->dims - 1] *= shape[s->dims - 2];
+	shape[s->dims - 2] = 1;
+	return program_reshape(p, s, s->dims, shape);
+}
+
+/* The teacher's (B, 1, C) class token. */
+static tensor teacher_class(struct program *p, const struct teacher_out *t)
+{
+	return slice_tokens(p, t->tokens, 0, 1);
+}
+
+static tensor target_of(struct program *p, const struct distill_settings *s,
+	const struct network_config *student, const struct teacher_out *t, struct calibration *c)
+{
+	tensor v;
+
+	if (s->target == TARGET_CLS)
+		return calibration_teacher(c, p, teacher_class(p, t));
+	v = calibration_teacher(c, p, teacher_grid(p, t, network_grid(student)));
+	if (s->similarity == SIMILARITY_POOLED)
+		return pool_all(p, v);
+	return s->similarity == SIMILARITY_FLATTENED ? flatten(p, v) : v;
+}
+
+/* Calibrated features of layer i, shaped for the comparison. */
+static tensor feature_of(struct program *p, const struct distill_settings *s,
+	const struct network_config *student, const struct teacher_out *t, struct calibration *c,
+	tensor tap, int layer)
+{
+	tensor u = calibration_apply(c, p, student_grid(p, tap, t, student), layer);
+
+	if (s->target == TARGET_CLS || s->similarity == SIMILARITY_POOLED)
+		return pool_all(p, u);
+	return s->similarity == SIMILARITY_FLATTENED ? flatten(p, u) : u;
+}
+
+static real direction_factor(const struct distill_settings *s, int64_t K, int64_t directions)
+{
+	if (directions == 1 && K == 1)
+		return 1; /* a single scan */
+	if (s->merged || K == 1)
+		return 2; /* one tap stands for all */
+	return s->dir_reduce == REDUCE_SUM ? 1 : (s->dir_reduce == REDUCE_MEAN ? 1 : 2) / (real)K;
+}
+
+static tensor wsab(struct objective *o, struct program *p, const struct distill_settings *s,
+	const struct network_config *student, const struct network_out *out,
+	const struct teacher_out *t, struct calibration *c)
+{
+	tensor v = target_of(p, s, student, t, c), cosines[NETWORK_LAYERS], loss;
+	struct adapt_settings a = {.mode = s->adapt_mode,
+		.tau = (real)s->tau,
+		.eps = (real)s->eps_c,
+		.stop_gradient = s->weights_stopgrad};
+	int n = (int)student->depth;
+
+	for (int i = 0; i < n; i++) {
+		program_scope(p, "calibration.%d", i);
+		cosines[i] = cosine(p, feature_of(p, s, student, t, c, out->taps[i], i), v);
+	}
+	program_scope(p, "distillation");
+	a.factor = direction_factor(s, cosines[0]->count, network_directions(student));
+	loss = adapt(p, &a, n, cosines, &o->weights, &o->cosines);
+	if (program_failed(p))
+		return loss;
+	program_keep(p, o->weights, "weights");
+	program_keep(p, o->cosines, "cosines");
+	o->layers = n;
+	o->directions = (int)cosines[0]->count;
+	return shard_part(p, loss);
+}
+
+/* H_T(g(f_S), f_T) between the pooled student feature and the teacher's class token. */
+static tensor pooled_rc(struct program *p, const struct distill_settings *s,
+	const struct network_out *out, const struct teacher_out *t, struct calibration *c)
+{
+	tensor f = teacher_class(p, t), u = out->pooled;
+
+	f = program_reshape(p, f, 2, (int64_t[]){f->shape[0], tensor_last(f)});
+	if (c && c->student_dim != c->teacher_dim)
+		u = calibration_apply(c, p, u, c->maps - 1);
+	return channel_ce(p, u, f, (real)s->kd_temperature);
+}
+
+static tensor feature(struct program *p, const struct distill_settings *s,
+	const struct network_config *student, const struct network_out *out,
+	const struct teacher_out *t, struct calibration *c)
+{
+	tensor u, v;
+
+	program_scope(p, "distillation");
+	if (s->feature_loss == FEATURE_RC)
+		return pooled_rc(p, s, out, t, c);
+	v = calibration_teacher(c, p, teacher_grid(p, t, network_grid(student)));
+	u = calibration_apply(c, p, student_grid(p, out->last, t, student), c ? c->maps - 1 : 0);
+	if (s->feature_loss != FEATURE_COS)
+		return s->feature_loss == FEATURE_L1 ? l1_tokens(p, u, v) : l2_tokens(p, u, v);
+	/* 1 - cosine, through the uniform weight of one layer */
+	u = cosine(p, u, v);
+	return shard_part(p, adapt(p,
+				     &(struct adapt_settings){.mode = ADAPT_UNIFORM,
+					     .tau = 1,
+					     .eps = 1,
+					     .stop_gradient = 1,
+					     .factor = 1},
+				     1, &u, &v, &v));
+}
+
+/* 120 H_T(f_S, f_T) + sum of i H_T(p_i, f_T). */
+static tensor rc(struct program *p, const struct distill_settings *s,
+	const struct network_config *student, const struct network_out *out,
+	const struct teacher_out *t)
+{
+	tensor f = teacher_class(p, t), terms[NETWORK_LAYERS];
+	real T = (real)s->kd_temperature, coefs[NETWORK_LAYERS];
+	int n = (int)student->depth;
+
+	program_scope(p, "distillation");
+	f = program_reshape(p, f, 2, (int64_t[]){f->shape[0], tensor_last(f)});
+	for (int i = 0; i < n - 1; i++) {
+		terms[i] = channel_ce(p, out->means[i], f, T);
+		coefs[i] = (real)(i + 1);
+	}
+	terms[n - 1] = channel_ce(p, out->pooled, f, T);
+	coefs[n - 1] = (real)s->rc_last;
+	return weighted_sum(p, n, terms, coefs);
+}
+
+static tensor distill_term(struct objective *o, const struct distill_settings *s, struct program *p,
+	const struct network_config *student, const struct network_out *out,
+	const struct teacher_out *t, struct calibration *c)
+{
+	switch (s->method) {
+	case METHOD_WSAB:
+		return wsab(o, p, s, student, out, t, c);
+	case METHOD_FEATURE:
+		return feature(p, s, student, out, t, c);
+	case METHOD_LOGITS:
+		return kl_logits(p, out->logits, t->logits, (real)s->kd_temperature);
+	case METHOD_RC:
+		return rc(p, s, student, out, t);
+	case METHOD_TASK:
+		break;
+	}
+	return NULL;
+}
+
+/* Both of the losses taken from the released code add to the task with weight 1. */
+static int mixes(const struct distill_settings *s)
+{
+	return !(s->method == METHOD_RC ||
+		 (s->method == METHOD_FEATURE && s->feature_loss == FEATURE_RC));
+}
+
+void objective_build(struct objective *o, const struct distill_settings *s, struct program *p,
+	const struct network_config *student, const struct network_out *out,
+	const struct teacher_out *teacher, struct calibration *c, tensor target)
+{
+	real a = mixes(s) ? (real)s->task_weight : 1, b = mixes(s) ? 1 - (real)s->task_weight : 1;
+
+	memset(o, 0, sizeof(*o));
+	program_scope(p, "task");
+	o->task = program_keep(p, cross_entropy(p, out->logits, target), "task");
+	o->loss = o->task;
+	if (s->method != METHOD_TASK) {
+		o->distill = distill_term(o, s, p, student, out, teacher, c);
+		program_keep(p, o->distill, "distill");
+		o->loss = weighted_sum(p, 2, (tensor[]){o->task, o->distill}, (real[]){a, b});
+	}
+	program_loss(p, program_keep(p, o->loss, "loss"));
+	program_scope(p, "%s", "");
+}
+
+void objective_build_distill(struct objective *o, const struct distill_settings *s,
+	struct program *p, const struct network_config *student, const struct network_out *out,
+	const struct teacher_out *teacher, struct calibration *c)
+{
+	memset(o, 0, sizeof(*o));
+	o->distill = distill_term(o, s, p, student, out, teacher, c);
+	o->loss = program_keep(p, o->distill, "loss");
+	program_loss(p, o->loss);
+	program_scope(p, "%s", "");
+}
+
+int objective_check(const struct distill_settings *s, const struct network_config *student,
+	int64_t teacher_dim, int64_t teacher_grid_side, int64_t teacher_extra,
+	int64_t teacher_classes)
+{
+	int64_t grid = network_grid(student), big, small;
+	int mapped = distill_wants_map(s);
+
+	if (s->method == METHOD_TASK)
+		return 0;
+	if (s->method == METHOD_LOGITS && teacher_classes != student->classes)
+		return error(STATUS_DATA,
+			"method=logits: the teacher has %lld classes, the student %lld",
+			(long long)teacher_classes, (long long)student->classes);
+	if (s->method == METHOD_LOGITS)
+		return 0;
+	if ((s->method == METHOD_RC || (s->method == METHOD_FEATURE && !mapped)) &&
+		teacher_dim != student->dim)
+		return error(STATUS_DATA,
+			"method=%s compares features as they are: the teacher is %lld wide, the "
+			"student %lld: use wsab or feature with calibration, or equal widths",
+			s->method == METHOD_RC ? "rc" : "feature", (long long)teacher_dim,
+			(long long)student->dim);
+	if (s->method == METHOD_WSAB && !mapped && teacher_dim != student->dim)
+		return error(STATUS_DATA,
+			"calib=none: the teacher is %lld wide, the student %lld: they need a map",
+			(long long)teacher_dim, (long long)student->dim);
+	if ((s->method == METHOD_RC || s->target == TARGET_CLS ||
+		    (s->method == METHOD_FEATURE && s->feature_loss == FEATURE_RC)) &&
+		teacher_extra < 1)
+		return error(STATUS_DATA, "this loss needs a teacher with a class token");
+	big = grid > teacher_grid_side ? grid : teacher_grid_side;
+	small = grid > teacher_grid_side ? teacher_grid_side : grid;
+	if (small < 1 || big % small)
+		return error(STATUS_DATA,
+			"the grids of teacher (%lld) and student (%lld) must divide each other",
+			(long long)teacher_grid_side, (long long)grid);
+	return 0;
+}

@@ -1,0 +1,203 @@
+#include "lib/models/weights.h"
+#include "lib/base/error.h"
+#include "lib/base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTED 8
+
+#ifdef REAL_DOUBLE
+#define H5_REAL H5_F64
+#else
+#define H5_REAL H5_F32
+#endif
+
+int weights_config(struct h5 *f, struct network_config *c)
+{
+	char *text;
+	int status;
+
+	TRY(h5_get_text(f, "config", &text));
+	status = error_context(network_config_read(c, text), "%s", h5_path(f));
+	free(text);
+	return status;
+}
+
+int weights_save_config(const struct network_config *c, struct h5 *f)
+{
+	char *text = network_config_text(c);
+	int status = text ? h5_put_text(f, "arch", c->arch) : STATUS_SYSTEM;
+
+	if (!status)
+		status = h5_put_text(f, "config", text);
+	free(text);
+	return status;
+}
+
+static void full_name(char name[256], const char *prefix, const struct param *p)
+{
+	snprintf(name, 256, "%s%s", prefix, p->name);
+}
+
+int weights_put(const struct model *m, const struct param *p, struct h5 *f, const char *prefix)
+{
+	char name[256];
+	real *host;
+	int status;
+
+	full_name(name, prefix, p);
+	host = memory_new(p->count, sizeof(*host));
+	if (!host)
+		return STATUS_SYSTEM;
+	param_get(m, p, host);
+	if (p->flags & PARAM_COUNTER) {
+		int64_t steps = (int64_t)host[0];
+
+		status = h5_put(f, name, H5_I64, p->dims, p->shape, &steps);
+	} else {
+		status = h5_put(f, name, H5_REAL, p->dims, p->shape, host);
+	}
+	free(host);
+	return status;
+}
+
+int weights_get(struct model *m, struct param *p, struct h5 *f, const char *prefix)
+{
+	char name[256];
+	int64_t steps = 0;
+	real *host;
+	int status;
+
+	full_name(name, prefix, p);
+	host = memory_new(p->count, sizeof(*host));
+	if (!host)
+		return STATUS_SYSTEM;
+	if (p->flags & PARAM_COUNTER) {
+		status = h5_get(f, name, H5_I64, p->dims, p->shape, &steps);
+		host[0] = (real)steps;
+	} else {
+		status = h5_get(f, name, H5_REAL, p->dims, p->shape, host);
+	}
+	if (!status)
+		param_put(m, p, host);
+	free(host);
+	return status;
+}
+
+/* A message that grows by one difference at a time. */
+struct differences {
+	char text[1600];
+	size_t used;
+	int count;
+};
+
+__attribute__((format(printf, 2, 3))) static void differ(
+	struct differences *d, const char *format, ...)
+{
+	va_list ap;
+
+	if (d->count++ >= LISTED || d->used >= sizeof(d->text) - 1)
+		return;
+	if (d->count > 1)
+		d->used += snprintf(d->text + d->used, sizeof(d->text) - d->used, "; ");
+	if (d->used >= sizeof(d->text))
+		return;
+	va_start(ap, format);
+	d->used += vsnprintf(d->text + d->used, sizeof(d->text) - d->used, format, ap);
+	va_end(ap);
+}
+
+static void compare(struct differences *d, struct h5 *f, const char *prefix, const struct param *p)
+{
+	int64_t shape[H5_DIMS];
+	enum h5_type type;
+	char name[256];
+	int dims;
+
+	full_name(name, prefix, p);
+	if (!h5_has(f, name))
+		differ(d, "%s %s is missing", name, shape_text(p->dims, p->shape));
+	else if (h5_shape(f, name, &type, &dims, shape))
+		differ(d, "%s cannot be read", name);
+	else if (dims != p->dims || memcmp(shape, p->shape, dims * sizeof(*shape)))
+		differ(d, "%s is %s here, %s wanted", name, shape_text(dims, shape),
+			shape_text(p->dims, p->shape));
+}
+
+static int superfluous(
+	struct differences *d, const struct network *n, struct h5 *f, const char *prefix)
+{
+	size_t skip = strlen(prefix);
+	char **names;
+	int count;
+
+	TRY(h5_names(f, &names, &count));
+	for (int i = 0; i < count; i++) {
+		const struct param *p;
+
+		if (strncmp(names[i], prefix, skip))
+			continue;
+		p = model_find(n->model, names[i] + skip);
+		if (!p)
+			differ(d, "%s is not part of %s", names[i], n->config.arch);
+	}
+	free(names);
+	return 0;
+}
+
+int weights_load(struct network *n, struct h5 *f, const char *prefix)
+{
+	struct differences d = {.count = 0};
+
+	for (int i = 0; i < n->model->count; i++)
+		if (n->model->params[i]->group == 0)
+			compare(&d, f, prefix, n->model->params[i]);
+	TRY(superfluous(&d, n, f, prefix));
+	if (d.count)
+		return error(STATUS_DATA, "%s does not hold %s: %s%s", h5_path(f), n->config.arch,
+			d.text, d.count > LISTED ? "; and more" : "");
+	for (int i = 0; i < n->model->count; i++)
+		if (n->model->params[i]->group == 0)
+			TRY(weights_get(n->model, n->model->params[i], f, prefix));
+	return 0;
+}
+
+int weights_save(const struct network *n, struct h5 *f)
+{
+	TRY(weights_save_config(&n->config, f));
+	for (int i = 0; i < n->model->count; i++)
+		if (n->model->params[i]->group == 0)
+			TRY(weights_put(n->model, n->model->params[i], f, ""));
+	return 0;
+}
+
+static int make(struct network **n, struct h5 *f, const struct weights_source *s,
+	const struct device *device)
+{
+	struct network_config c;
+
+	TRY(weights_config(f, &c));
+	if (s->adjust)
+		s->adjust(&c, s->data);
+	TRY(error_context(network_new(n, &c, NULL), "%s", h5_path(f)));
+	TRY(model_allocate((*n)->model, device, s->with_gradients));
+	return weights_load(*n, f, "");
+}
+
+int weights_open(struct network **n, struct h5 **f, const struct weights_source *s,
+	const struct device *device)
+{
+	int status;
+
+	*n = NULL;
+	TRY(h5_open(f, s->path, "weights"));
+	status = make(n, *f, s, device);
+	if (status) {
+		network_free(*n);
+		*n = NULL;
+		h5_close(f);
+	}
+	return status;
+}

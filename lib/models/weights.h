@@ -1,0 +1,43 @@
+/*
+ * Files of kind `weights`: one dataset per parameter and buffer under its own name, root attributes
+ * `arch` and `config`.
+ */
+#ifndef MODELS_WEIGHTS_H
+#define MODELS_WEIGHTS_H
+
+#include "lib/io/h5.h"
+#include "lib/models/network.h"
+
+/* The config of an open weights or state file. */
+int weights_config(struct h5 *f, struct network_config *c);
+
+/*
+ * Reads every parameter and buffer of group 0 into the (allocated) model. All that is missing,
+ * superfluous or of another shape is listed in the message, up to eight (STATUS_DATA). prefix goes
+ * before each name ("" for weights files); datasets that do not begin with it are not looked at.
+ */
+int weights_load(struct network *n, struct h5 *f, const char *prefix);
+
+/* `arch`, `config`, and every parameter and buffer of group 0. */
+int weights_save(const struct network *n, struct h5 *f);
+int weights_save_config(const struct network_config *c, struct h5 *f);
+
+/* One parameter of any group, under prefix + name. Counters are int64 in files. */
+int weights_put(const struct model *m, const struct param *p, struct h5 *f, const char *prefix);
+int weights_get(struct model *m, struct param *p, struct h5 *f, const char *prefix);
+
+/*
+ * Opens a weights file and makes the network: config read, parameters declared in a model of its
+ * own, allocated on the device (with gradients or not) and filled. adjust (may be NULL) changes the
+ * config before: settings of a run, such as drop path.
+ */
+struct weights_source {
+	const char *path;
+	int with_gradients;
+	void (*adjust)(struct network_config *c, void *data);
+	void *data;
+};
+int weights_open(struct network **n, struct h5 **f, const struct weights_source *s,
+	const struct device *device);
+
+#endif
