@@ -12,7 +12,7 @@ $(if $(filter grouped-target,$(.FEATURES)),,$(error GNU Make 4.3 or newer is nee
 
 , := ,
 VERSION := $(shell cat VERSION)
-DESCRIBE := $(shell git describe --always --dirty --tags 2>/dev/null || echo $(VERSION))
+DESCRIBE := $(or $(if $(wildcard .git),$(shell git describe --always --dirty --tags 2>/dev/null)),$(VERSION))
 PREFIX ?= $(HOME)/.local
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CFLAGS ?= -O3 -g
@@ -20,6 +20,7 @@ CONFIG ?= release# release, debug, asan
 B := build/$(CONFIG)
 BIN := $(if $(filter release,$(CONFIG)),build/bin,$B/bin)
 MACHINE := $(shell uname -m)
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 V ?= 0
 Q := $(if $(filter 1,$V),,@)
 
@@ -92,10 +93,10 @@ $B/cpu-$(1).o: $(CPU_SRC:%.c=$B/$(1)/%.o)
 endef
 $(foreach i,$(ISA),$(eval $(call isa_rules,$(i))))
 
-$(LIB_OBJ): $B/f32/%.o: %.c $B/flags $B/version.h
+$(LIB_OBJ): $B/f32/%.o: %.c $B/flags | $B/version.h
 	@mkdir -p $(@D); echo "  CC $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B $(ISA:%=-DISA_%) -MMD -MP -c -o $@ $<
-$(F64_OBJ): $B/f64/%.o: %.c $B/flags $B/version.h
+$(F64_OBJ): $B/f64/%.o: %.c $B/flags | $B/version.h
 	@mkdir -p $(@D); echo "  CC f64 $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -DREAL_DOUBLE -MMD -MP -c -o $@ $<
 $(LIB): $(LIB_OBJ) $(ISA:%=$B/cpu-%.o) $(filter $B/base/kernels/%,$(BASE_OBJ))
@@ -103,7 +104,7 @@ $(LIB): $(LIB_OBJ) $(ISA:%=$B/cpu-%.o) $(filter $B/base/kernels/%,$(BASE_OBJ))
 $(LIB64): $(F64_OBJ)
 	$(Q)rm -f $@; ar rcs $@ $^
 
-$(TOOL_SRC:%.c=$B/%.o): $B/%.o: %.c $B/flags $B/version.h
+$(TOOL_SRC:%.c=$B/%.o): $B/%.o: %.c $B/flags | $B/version.h
 	@mkdir -p $(@D); echo "  CC $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -c -o $@ $<
 $(TOOLS:%=$(BIN)/%): $(BIN)/%: $B/tools/%.o $(LIB)
@@ -117,12 +118,15 @@ $(TEST_F64:tests/%.c=$B/tests/%): $B/tests/%: tests/%.c $(LIB64)
 	@mkdir -p $(@D); echo "  TEST $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -DREAL_DOUBLE -MMD -MP -MF $@.d -o $@ $< $(LIB64) $(ALL_LIBS)
 
-.PHONY: test
-test: all $(TESTS) ## quick tests (what CI runs)
+.PHONY: test test-programs
+test: ## quick tests (what CI runs)
+	@$(MAKE) --no-print-directory $(PARALLEL) test-programs
 	TM_BIN=$(abspath $(BIN)) prove -j2 --timer $(TESTS) $(wildcard tests/*.t)
+test-programs: all $(TESTS)
 
 clean: ## remove everything that was built
 	rm -rf build
 
--include $(wildcard $B/*/*/*.d $B/*/*/*/*.d $B/tests/*.d)
+-include $(wildcard $B/*/*.d $B/*/*/*.d $B/*/*/*/*.d)
+include pipelines/make/deps.mk
 include $(wildcard pipelines/*.mk)
