@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# Packages that are missing are found, installed through apt-get or named, on made-up machines:
+# a folder of commands that stands in for the whole PATH.
+
+setup()
+{
+	unset MAKEFLAGS MFLAGS MAKELEVEL
+	cd "$BATS_TEST_DIRNAME/.."
+	machine=$(mktemp -d)
+	for name in bash env cut uname head tr sed gcc objcopy make pkg-config git gnuplot perl \
+		prove bats h5dump; do
+		ln -s "$(command -v $name || echo /bin/true)" "$machine/$name"
+	done
+	printf '#!/bin/bash\necho "$*" >>%q\n' "$machine/log" >"$machine/apt-get"
+	printf '#!/bin/bash\nexec "$@"\n' >"$machine/sudo"
+	chmod +x "$machine/apt-get" "$machine/sudo"
+	rm "$machine/pkg-config"
+	printf '#!/bin/bash\ntrue\n' >"$machine/pkg-config"
+	chmod +x "$machine/pkg-config"
+	export OPENBLAS=/anywhere
+}
+
+teardown()
+{
+	rm -rf "$machine"
+}
+
+deps()
+{
+	PATH=$machine run "$(command -v bash)" pipelines/make/deps "$@"
+}
+
+@test "nothing is done when nothing is missing" {
+	deps build test
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	[ ! -e "$machine/log" ]
+}
+
+@test "--list names what is missing and why, and installs nothing" {
+	rm "$machine/bats" "$machine/gnuplot"
+	deps --list build test
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = "gnuplot-nox: the figures" ]
+	[ "${lines[1]}" = "bats: tests of the tools" ]
+	[ ! -e "$machine/log" ]
+}
+
+@test "a group that was not asked for is not looked at" {
+	rm "$machine/bats"
+	deps --list build
+	[ "$status" -eq 0 ]
+}
+
+@test "apt-get gets the missing packages, after an update" {
+	rm "$machine/bats" "$machine/gnuplot"
+	deps
+	[ "$status" -eq 0 ]
+	[[ "$(sed -n 1p "$machine/log")" == *update ]]
+	[[ "$(sed -n 2p "$machine/log")" == *"install --no-install-recommends gnuplot-nox bats" ]]
+}
+
+@test "a library that pkg-config does not know is missing" {
+	printf '#!/bin/bash\n[[ $2 != libpng ]]\n' >"$machine/pkg-config"
+	deps --list
+	[ "$status" -eq 1 ]
+	[ "$output" = "libpng-dev: PNG images" ]
+}
+
+@test "apt-get that fails gives 69 and the names" {
+	printf '#!/bin/bash\nexit 100\n' >"$machine/apt-get"
+	rm "$machine/bats"
+	deps
+	[ "$status" -eq 69 ]
+	[[ "$output" == *"could not install bats"* ]]
+}
+
+@test "without apt-get the names are printed, and 69" {
+	rm "$machine/apt-get" "$machine/bats"
+	deps
+	[ "$status" -eq 69 ]
+	[[ "$output" == *"bats: tests of the tools"* ]]
+	[[ "$output" == *"no apt-get"* ]]
+}
+
+@test "an unknown group is refused" {
+	deps everything
+	[ "$status" -eq 64 ]
+}
+
+@test "make looks for packages before it builds, not for help or a dry run" {
+	mkdir "$machine/tree"
+	cp -r Makefile VERSION pipelines "$machine/tree/"
+	rm "$machine/gnuplot"
+	for name in rm mkdir touch cat cmp mv sort expand prove nproc cc; do
+		[ -e "$machine/$name" ] || ln -s "$(command -v $name)" "$machine/$name"
+	done
+	cd "$machine/tree"
+	PATH=$machine run make help
+	[ "$status" -eq 0 ]
+	PATH=$machine run make -n all
+	[ "$status" -eq 0 ]
+	[ ! -e "$machine/log" ]
+	PATH=$machine run make all CONFIG=none
+	grep -q 'install.* gnuplot-nox' "$machine/log"
+	[ "$(grep -c install "$machine/log")" -eq 1 ]
+}
