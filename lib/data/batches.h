@@ -45,6 +45,8 @@ struct batches_settings {
 	int64_t repeats; /* repeated augmentation: 1 or 3 views of a sample in an epoch */
 	int64_t limit;	 /* use only the first `limit` samples; 0: all */
 	int64_t first;	 /* leave out the samples before this one */
+	int64_t views;	 /* augmentation (with mixing also order) of epoch e is that of e mod views;
+			    0: of e */
 	uint64_t seed;
 	int workers; /* threads; 0: in the caller */
 	int ahead;   /* batches in flight; 0: 4 */
