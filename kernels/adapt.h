@@ -14,8 +14,8 @@
  *	ADAPT_FIXED_I	i for layers 1 to N - 1, 120 for the last: the released code
  *
  * Backward: dc_ik = -dloss factor w_ik, plus the gradient through w when stop_gradient is 0
- *(through cc only where c is above eps); set or added. Computed in double. N is at most
- *ADAPT_LAYERS. Source: method.md 3, 4.2, 5.4; its V1 to V4.
+ * (through cc only where c is above eps); set or added. Computed in double. N is at most
+ * ADAPT_LAYERS. Source: TransMamba (arXiv 2502.15130), adaptive distillation; its released code.
  */
 #ifndef KERNELS_ADAPT_H
 #define KERNELS_ADAPT_H

@@ -1,18 +1,19 @@
 /*
  * Two losses that hold one row of numbers against another as distributions at temperature T.
  *
- *	channel_ce	H_T(a, b) = -(1 / divisor) sum over rows, c of softmax(b/T)_c log
- *softmax(a/T)_c kl_logits	(T^2 / divisor) sum over rows of KL(softmax(b/T) || softmax(a/T))
+ * With p = softmax(b/T) and q = softmax(a/T) over the channels of a row:
+ *
+ *	channel_ce	-(1 / divisor) sum over rows, c of p_c log q_c
+ *	kl_logits	(T^2 / divisor) sum over rows of KL(p || q)
  *
  * a, b (rows, C): a the student's, b the teacher's. channel_ce takes features as if they were
- *logits (the RC loss) and has no T^2. Kept: log_sum_a, log_sum_b and values (rows), added in order
- *in double. With p = softmax(b/T), q = softmax(a/T), s = dloss / divisor, sets or adds; NULL is not
- * wanted:
+ * logits (the RC loss) and has no T^2. Kept: log_sum_a, log_sum_b and values (rows), added in
+ * order in double. Backward, with s = dloss / divisor, sets or adds; NULL is not wanted:
  *
  *	channel_ce	da = s (q - p) / T	db = -s p (log q - sum p log q) / T
  *	kl_logits	da = s T (q - p)	db = s T p (log p - log q - KL)
  *
- * Source: method.md 5.2, 5.4; its V6.
+ * Source: TransMamba (arXiv 2502.15130), Table 5 and the released code; Hinton et al., 2015.
  */
 #ifndef KERNELS_CHANNEL_CE_H
 #define KERNELS_CHANNEL_CE_H

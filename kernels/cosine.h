@@ -11,7 +11,7 @@
  *	du = dc_k / (b L) (v / (|u| |v|) - cos u / |u|^2)
  *	dv = sum over k of dc_k / (b L) (u / (|u| |v|) - cos v / |v|^2)
  *
- * Source: method.md 3; its V5 and V10.
+ * Source: TransMamba (arXiv 2502.15130), adaptive distillation.
  */
 #ifndef KERNELS_COSINE_H
 #define KERNELS_COSINE_H

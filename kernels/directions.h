@@ -12,7 +12,7 @@
  *	tap	dx = sum over k of ds_k; do_k = kappa ds_k
  *	mean	ds_k = dm / K
  *
- * Source: method.md 1.4.
+ * Source: the taps of TransMamba's released code.
  */
 #ifndef KERNELS_DIRECTIONS_H
 #define KERNELS_DIRECTIONS_H

@@ -4,12 +4,12 @@
  *	c_t = bias + sum over j in 0..3 of w_j x_{t-3+j}	u = c sigmoid(c)
  *
  * mirrored: x_{t+3-j}, the look-ahead of a direction that walks from the end. Tokens outside the
- *row, or of another segment, count as zero. x, u (b, L, E); weight (E, 1, 4); bias (E); kept: c, as
- *u. segments int32 (b, L) or NULL: the first token of each token's segment.
+ * row, or of another segment, count as zero. x, u (b, L, E); weight (E, 1, 4); bias (E); kept: c,
+ * as u. segments int32 (b, L) or NULL: the first token of each token's segment.
  *
  * Backward: dc = du s (1 + c (1 - s)); dx_t = sum w_j dc_{t+3-j} (mirrored: dc_{t-3+j}) set or
  * added; dweight_j = sum dc_t x_{t-3+j} and dbias = sum dc added, tokens in order. NULL is not
- *wanted. Work: b L E reals for backward. Source: students.md 3.1.
+ * wanted. Work: b L E reals for backward. Source: causal-conv1d, as Mamba uses it.
  */
 #ifndef KERNELS_DWCONV1D_H
 #define KERNELS_DWCONV1D_H

@@ -3,7 +3,7 @@
  *
  * order (K, L): order[k * L + t] is the token, row * width + column, visited by direction k at step
  * t; L = height * width. code (K, L), PlainMamba alone: how step t was reached, enum step_code.
- * Sources: method.md 4.2 and V9; students.md 5.3, 6, 7.1, 8.
+ * Sources: the public code of PlainMamba, Vim, VMamba, VideoMamba; TransMamba (arXiv 2502.15130).
  */
 #ifndef KERNELS_ORDERS_H
 #define KERNELS_ORDERS_H

@@ -7,8 +7,10 @@
  *
  *	delta = softplus(r_q + kappa beta)	softplus(x) = x above 20, else log(1 + e^x)
  *	A_n   = -exp(A_log_n)
- *	h_n   = exp(delta A_n) h_n + delta u_p (B_q,n + direction_B[code[k][t]][n])	h = 0 at
- *start y_p   = sum over n of C_q,n h_n + D u_p
+ *	h_n   = exp(delta A_n) h_n + delta u_p (B_q,n + direction_B[code[k][t]][n])
+ *	y_p   = sum over n of C_q,n h_n + D u_p
+ *
+ * with h = 0 before the first step.
  *
  * Shapes: u, r (b, L, E); beta, D (E); A_log (E, N); B, C (b, L, N); direction_B (STEP_CODES, N) or
  * NULL; order, code int32 (K, L); order NULL: as they come, code NULL without direction_B;
@@ -17,21 +19,28 @@
  * (raster order), or (b, L, E), the sum over k, if merged; D u counts once for each direction.
  *
  * Nothing is kept: backward recomputes. Gradients of u, r, B, C are set or added to (acc_*),
- * those of parameters are added to; NULL ones are not wanted:
+ * those of parameters are added to; NULL ones are not wanted. With a_n = exp(delta A_n):
  *
- *	g_n = C_n dy + (a_n g_n of the step after)	w_n = g_n a_n h_n(before)	m = sum B_n
- *g_n du = D dy + delta m	ddelta = u m + sum A_n w_n	dr = ddelta (1 - e^-delta) dB_n =
- *sum_e g_n delta u	dC_n = sum_e dy h_n	dA_log_n = A_n sum delta w_n
- *	dD = sum dy u	dbeta = kappa sum dr	ddirection_B[code] = sum_e g_n delta u
+ *	g_n = C_n dy + (a_n g_n of the step after)
+ *	w_n = g_n a_n h_n(before)
+ *	m   = sum over n of B_n g_n
+ *	du  = D dy + delta m
+ *	ddelta = u m + sum over n of A_n w_n
+ *	dr     = ddelta (1 - e^-delta)
+ *	dB_n   = ddirection_B[code]_n = sum over e of g_n delta u
+ *	dC_n   = sum over e of dy h_n
+ *	dA_log_n = A_n sum delta w_n
+ *	dD       = sum dy u
+ *	dbeta    = kappa sum dr
  *
  * The fast form works on blocks of 32 channels, one task per sample and block; its backward keeps
  * a state every sqrt(L) steps and recomputes between. Sums over channels add blocks in order, sums
  * over samples add samples in order: the bits depend neither on threads nor, for what belongs to a
  * sample, on the batch. Work of the fast backward in reals, with S = max(16, sqrt(L)), G = min(K,
- *4), M = 32: up to 64 threads' (L/S + S) G N M + S N M + 4 L M and per sample and block N M + 2 M +
- *5 N + 2 L N.
+ * 4), M = 32: up to 64 threads' (L/S + S) G N M + S N M + 4 L M and per sample and block
+ * N M + 2 M + 5 N + 2 L N.
  *
- * Source: students.md 2; method.md 1.2; Gu and Dao, Mamba.
+ * Source: Gu and Dao, Mamba (arXiv 2312.00752), algorithm 2; PlainMamba (arXiv 2403.17695).
  */
 #ifndef KERNELS_SELECTIVE_SCAN_H
 #define KERNELS_SELECTIVE_SCAN_H

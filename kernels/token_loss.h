@@ -1,12 +1,14 @@
 /*
  * Distances of tokens: absolute (l1) or squared (l2) differences, mean over the channels and over
- *the tokens of a sample, sum over the batch.
+ * the tokens of a sample, sum over the batch.
  *
  *	loss = (1 / divisor) sum over b of (1 / (L C)) sum over l, c of |u - v|  or  (u - v)^2
  *
  * u, v (b, L, C). Kept: rows (b), the samples' means, added in order in double. Backward, sets or
- *adds; NULL is not wanted; s = dloss / (divisor L C): l1 du = s sign(u - v) (0 at equality), l2 du
- *= 2 s (u - v); dv = -du.
+ * adds; NULL is not wanted; with s = dloss / (divisor L C):
+ *
+ *	l1	du = s sign(u - v), 0 at equality	dv = -du
+ *	l2	du = 2 s (u - v)			dv = -du
  */
 #ifndef KERNELS_TOKEN_LOSS_H
 #define KERNELS_TOKEN_LOSS_H

@@ -1,6 +1,6 @@
 /*
  * The selective scan in float: fast against plain, guards, threads, two runs, batch splits; and the
- * orders against method.md's V9 and V10 and closed forms.
+ * orders against small vectors worked out by hand and closed forms.
  */
 #include <omp.h>
 #include "tests/scan_case.h"
@@ -177,10 +177,11 @@ static void check_v9(void)
 	int32_t o[24], d[24];
 
 	order_fill(ORDER_CONTINUOUS, 2, 3, o, d);
-	ok(!memcmp(o, order, sizeof(o)) && !memcmp(d, code, sizeof(d)), "V9: orders and codes");
+	ok(!memcmp(o, order, sizeof(o)) && !memcmp(d, code, sizeof(d)),
+		"orders of a 2 x 3 grid: positions and codes");
 }
 
-/* Position and code of step t of direction 1 to 4 in closed form (students.md 5.3). */
+/* Position and code of step t of direction 1 to 4 in closed form (PlainMamba's snake). */
 static int closed_position(int k, int h, int w, int t, int *code)
 {
 	int L = h * w, s = k % 2 ? t : L - 1 - t, i, j, first;

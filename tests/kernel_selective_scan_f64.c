@@ -1,6 +1,6 @@
 /*
  * The selective scan in double: gradients, plain and fast, against central differences; the
- * CrossMamba state V8 of method.md; identities.
+ * the two-step CrossMamba state; identities.
  */
 #include "tests/scan_case.h"
 
@@ -64,7 +64,7 @@ static void check(enum order_family family, int64_t height, int64_t width, int64
 	}
 }
 
-/* One channel, two states, two steps: y = 0.069522, 0.235892 with h* read by C (method.md V8). */
+/* One channel, two states, two steps: y = 0.069522, 0.235892 with h* read by C. */
 static void check_crossmamba_state(void)
 {
 	const double delta[3] = {0.1, 0.2, 0.3};

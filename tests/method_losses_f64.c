@@ -1,4 +1,4 @@
-/* The losses in double against the vectors of method.md 10.5 and closed forms. */
+/* The losses in double against vectors worked out by hand and closed forms. */
 #include "kernels/adapt.h"
 #include "kernels/channel_ce.h"
 #include "kernels/cosine.h"

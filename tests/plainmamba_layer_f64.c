@@ -1,6 +1,6 @@
 /*
  * One PlainMamba layer (norm, mixer, residual) put together from kernels, plain and fast, in
- * double, against golden numbers of the official module (students.md 15, first).
+ * double, against golden numbers of the official module.
  */
 #include "kernels/directions.h"
 #include "kernels/dwconv2d.h"

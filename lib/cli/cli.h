@@ -11,8 +11,8 @@
  * stdout, numbers in the C locale. Standard options, parsed here into `cli`:
  *
  *	--device auto|cpu|cuda[:i]  --threads N  --seed N  --precision fp32|tf32|bf16
- *	-q --quiet  -v --verbose  -n --dry-run  --no-provenance  --json  -V --version  --help
- *--usage
+ *	-q --quiet  -v --verbose  -n --dry-run  --no-provenance  --json
+ *	-V --version  --help  --usage
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H

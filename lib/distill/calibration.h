@@ -11,7 +11,7 @@
  *
  * The teacher's side: identity; standardised as the student's; or frozen, v' = W (v - m) with W =
  * (S + 0.01 tr(S) / D I)^(-1/2) from mean m and covariance S of its tokens: group 2,
- *"teacher.weight" and "teacher.bias" = -W m.
+ * "teacher.weight" and "teacher.bias" = -W m.
  */
 #ifndef DISTILL_CALIBRATION_H
 #define DISTILL_CALIBRATION_H

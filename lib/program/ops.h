@@ -29,7 +29,7 @@ tensor rmsnorm(struct program *p, tensor x, tensor weight, real eps);
 
 tensor gelu(struct program *p, tensor x);
 
-/* Packed (B, L, 3C) as [q | k | v] -> (B, L, C). segments: int32 table of segment starts, or NULL. */
+/* Packed (B, L, 3C) as [q | k | v] -> (B, L, C). segments: int32 segment starts, or NULL. */
 tensor attention(struct program *p, tensor qkv, int64_t heads, int causal, tensor segments);
 
 /* (B, h, w, cin) with weight (cout, cin, k, k) -> (B, h', w', cout) */
@@ -71,13 +71,14 @@ tensor weighted_sum(struct program *p, int n, const tensor *scalars, const real 
 /* --- input (ops_input.c) --- */
 
 /*
- * Bytes (B, S, S, 3) -> normalised, erased and mixed image (B, S, S, 3). The tables that say what is
- * erased and mixed are inputs of the program under the names "erase" and "mix" (made by this
+ * Bytes (B, S, S, 3) -> normalised, erased and mixed image (B, S, S, 3). The tables that say what
+ * is erased and mixed are inputs of the program under the names "erase" and "mix" (made by this
  * builder; see kernels/image_input.h). shard: samples that mix among themselves.
  */
 tensor image_input(struct program *p, tensor pixels, int64_t shard);
 /* labels int32 (B) and the "mix" table -> target probabilities (B, classes) */
-tensor soft_target(struct program *p, tensor labels, int64_t classes, real smoothing, int64_t shard);
+tensor soft_target(
+	struct program *p, tensor labels, int64_t classes, real smoothing, int64_t shard);
 
 /* --- scan (ops_scan.c) --- */
 
@@ -91,19 +92,20 @@ struct scan_settings {
 };
 
 /*
- * u (B, L, E), r (B, L, E) step before bias and softplus, beta (E), A_log (E, N), Bm and C (B, L, N),
- * D (E), direction_B (5, N) or NULL -> (B, K, L, E), or (B, L, E) if merged; tokens in raster order
+ * u (B, L, E), r (B, L, E) step before bias and softplus, beta (E), A_log (E, N), Bm and C
+ * (B, L, N), D (E), direction_B (5, N) or NULL -> (B, K, L, E), or (B, L, E) if merged; tokens in
+ * raster order
  */
 tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u, tensor r,
 	tensor beta, tensor A_log, tensor Bm, tensor C, tensor D, tensor direction_B,
 	tensor segments);
 
 /* (B, L, E) on a height x width grid, weight (E, 1, k, k), bias (E): convolution, then SiLU */
-tensor dwconv2d_silu(struct program *p, tensor x, int64_t height, int64_t width, tensor weight,
-	tensor bias);
+tensor dwconv2d_silu(
+	struct program *p, tensor x, int64_t height, int64_t width, tensor weight, tensor bias);
 /* (B, L, E), weight (E, 1, 4), bias (E); mirrored: the kernel looks ahead instead of back */
-tensor dwconv1d_silu(struct program *p, tensor x, tensor weight, tensor bias, int mirrored,
-	tensor segments);
+tensor dwconv1d_silu(
+	struct program *p, tensor x, tensor weight, tensor bias, int mirrored, tensor segments);
 
 /* y (B, K, L, E) or (B, L, E) times silu(z), z (B, L, E) */
 tensor gate(struct program *p, tensor y, tensor z);

@@ -6,8 +6,9 @@
  *	tensor y = linear(p, x, weight, bias, 1);      ... more ops (ops.h)
  *	program_loss(p, loss);
  *	program_plan(p, device);                       no memory touched yet
- *	program_bind(p, block);                        block of program_bytes(p) bytes, may be
- *shared program_forward(p, &step); program_backward(p, &step);
+ *	program_bind(p, block);                        program_bytes(p) bytes, may be shared
+ *	program_forward(p, &step);
+ *	program_backward(p, &step);
  *
  * Shapes are fixed; after program_bind nothing allocates. Forward walks the list down, backward
  * walks it up. The first writer of a gradient sets it and later ones add: decided by the planner.
