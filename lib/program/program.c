@@ -318,7 +318,7 @@ tensor program_call(struct program *p, const struct call *c, size_t params_size)
 	void *params;
 
 	if (p->failed)
-		return c->out[0];
+		return c->n_out ? c->out[0] : NULL;
 	copy.in = memory_new(n, sizeof(tensor));
 	params = memory_new(1, params_size);
 	if (!copy.in || !params ||
@@ -326,7 +326,7 @@ tensor program_call(struct program *p, const struct call *c, size_t params_size)
 		fail(p, STATUS_SYSTEM);
 		free(copy.in);
 		free(params);
-		return c->out[0];
+		return c->n_out ? c->out[0] : NULL;
 	}
 	copy.out = copy.in + c->n_in;
 	memcpy(copy.in, c->in, c->n_in * sizeof(tensor));
@@ -337,5 +337,5 @@ tensor program_call(struct program *p, const struct call *c, size_t params_size)
 	copy.scope = p->scope ? p->scope : "";
 	mark_gradients(p, &copy);
 	p->calls[p->n_calls++] = copy;
-	return copy.out[0];
+	return c->n_out ? copy.out[0] : NULL;
 }

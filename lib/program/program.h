@@ -81,7 +81,7 @@ void program_seed(struct program *p, tensor t);
 
 /*
  * Records a call: in, out and params (params_size bytes) are copied. Outputs are made by
- * program_tensor before. Returns out[0].
+ * program_tensor before. Returns out[0], or NULL for a call without outputs.
  */
 tensor program_call(struct program *p, const struct call *c, size_t params_size);
 tensor program_tensor(struct program *p, enum type type, int dims, const int64_t *shape);
