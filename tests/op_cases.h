@@ -117,7 +117,7 @@ static void case_close(struct case_run *r, const struct device *device)
 }
 
 /* Forward and backward from the case's random output gradient. */
-static void case_walk(struct case_run *r)
+__attribute__((unused)) static void case_walk(struct case_run *r)
 {
 	program_forward(r->p, &r->step);
 	if (r->y->grad)

@@ -156,14 +156,17 @@ void accumulate(struct program *p, tensor a, tensor b);
 tensor update_gate(struct program *p, tensor norm2, tensor loss, real max_norm);
 
 struct adamw_settings {
-	real beta1, beta2, eps, decay;
-	real lr_scale;
+	double beta1, beta2, eps, decay;
+	double lr_scale; /* multiplies step.lr */
 };
-/* All (count): one call per stretch of parameters with equal decay and rate. step.lr, step.step. */
+/*
+ * All (count): one call per stretch of parameters with equal decay and rate. step.lr, step.step.
+ * gate NULL: the gradient as it is, always applied (here and below).
+ */
 void adamw(struct program *p, const struct adamw_settings *s, tensor weight, tensor m, tensor v,
 	tensor grad, tensor gate);
 struct sgd_settings {
-	real momentum, decay, lr_scale;
+	double momentum, decay, lr_scale;
 };
 void sgd(struct program *p, const struct sgd_settings *s, tensor weight, tensor momentum,
 	tensor grad, tensor gate);
