@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <stddef.h>
 
-enum picture { PICTURE_NOISE, PICTURE_SMOOTH, PICTURE_FLAT, PICTURE_NARROW, PICTURE_STEPS };
+enum picture_kind { PICTURE_NOISE, PICTURE_SMOOTH, PICTURE_FLAT, PICTURE_NARROW, PICTURE_STEPS };
 
-static inline uint8_t picture_value(enum picture kind, uint32_t x, uint32_t y, uint32_t c)
+static inline uint8_t picture_value(enum picture_kind kind, uint32_t x, uint32_t y, uint32_t c)
 {
 	uint32_t h = (x * 2654435761u) ^ (y * 2246822519u) ^ (c * 3266489917u);
 	uint32_t slope = (3 * x + 5 * y + 40 * c + x * y / 7) % 512;
@@ -35,7 +35,7 @@ static inline uint8_t picture_value(enum picture kind, uint32_t x, uint32_t y, u
 
 /* image (height, width, 3) */
 __attribute__((unused)) static void picture_fill(
-	enum picture kind, uint8_t *image, int64_t height, int64_t width)
+	enum picture_kind kind, uint8_t *image, int64_t height, int64_t width)
 {
 	for (int64_t y = 0; y < height; y++)
 		for (int64_t x = 0; x < width; x++)
