@@ -12,7 +12,7 @@
 #include "lib/data/randaugment.h"
 
 enum augment_geometry {
-	AUGMENT_NONE,  /* evaluation: resize the short side, centre crop */
+	AUGMENT_NONE,  /* evaluation: resize the short side, centre crop, black around */
 	AUGMENT_CROP,  /* random resized crop (scale, ratio), bicubic */
 	AUGMENT_SHIFT, /* shift by up to +-shift pixels, border repeated; image as large as the view
 			*/
@@ -26,27 +26,40 @@ struct augment {
 	int64_t shift;
 	double flip;			    /* probability of a horizontal flip */
 	struct randaugment rand;	    /* ops 0: off */
-	double jitter;			    /* colour jitter; 0: off */
+	double jitter;			    /* colour jitter; 0: off; RandAugment replaces it */
 	double erase;			    /* probability of random erasing */
 	double mixup, cutmix;		    /* Beta parameters; 0: off */
 	double mix_probability, mix_switch; /* always 1 and 0.5 in the recipes */
 	double mean[3];			    /* fill colour of RandAugment, 0..1 */
 };
 
+/*
+ * "none"; "tiny": shift by 3 and flip; "imagenet": crop, flip, rand-m9-mstd0.5-inc1, erasing 0.25,
+ * mixup 0.8, cutmix 1, evaluation at 256 / 224. STATUS_USAGE for another name.
+ */
+int augment_preset(struct augment *a, const char *name, int64_t size);
+/* Every value within its range? STATUS_USAGE with its name. */
+int augment_check(const struct augment *a);
 /* Two views are equal if their text is: used in settings and features files. JSON, malloc'ed. */
 char *augment_text(const struct augment *a);
 
 struct batches_settings {
 	struct augment augment;
-	int train;	 /* shuffle, drop the last incomplete batch, augment */
-	int shuffle;	 /* with train */
-	int64_t batch;	 /* samples a batch (global), a multiple of shards */
-	int64_t shards;	 /* mixing partners are found inside a shard */
-	int64_t repeats; /* repeated augmentation: 1 or 3 views of a sample in an epoch */
-	int64_t limit;	 /* use only the first `limit` samples; 0: all */
-	int64_t first;	 /* leave out the samples before this one */
-	int64_t views;	 /* augmentation (with mixing also order) of epoch e is that of e mod views;
-			    0: of e */
+	int train;	/* shuffle, drop the last incomplete batch, augment */
+	int shuffle;	/* with train */
+	int64_t batch;	/* samples a batch (global), a multiple of shards */
+	int64_t shards; /* mixing partners are found inside a shard; 0: 1 */
+	/*
+	 * Views of a sample in an epoch, 1 or 3 (repeated augmentation); 0: 1. An epoch is as long
+	 * as with 1 and visits that share of the samples, whose views go to different shards.
+	 */
+	int64_t repeats;
+	int64_t limit; /* use only the first `limit` samples; 0: all */
+	int64_t first; /* leave out the samples before this one */
+	/*
+	 * Augmentation (with mixing also the order) of epoch e is that of e mod views; 0: of e
+	 */
+	int64_t views;
 	uint64_t seed;
 	int workers; /* threads; 0: in the caller */
 	int ahead;   /* batches in flight; 0: 4 */
@@ -83,10 +96,14 @@ int batches_seek(struct batches *b, int64_t epoch, int64_t i);
 /* Walks on over epochs without end; in evaluation returns STATUS_NO after the last batch. */
 int batches_next(struct batches *b, struct batch *out);
 
+/* Bytes that batches_open will allocate, the dataset's cache apart. */
+int64_t batches_memory(const struct batches_settings *s, int64_t samples);
+
 /* One view, for --show and for tests: out (size, size, 3); erase (6). */
 struct view_work;
 struct view_work *view_work_new(void);
 void view_work_free(struct view_work *w);
+/* `epoch` is the epoch word, epoch * repeats + repeat. */
 int augment_view(const struct augment *a, int train, const struct picture *in, uint64_t seed,
 	int64_t epoch, int64_t sample, uint8_t *out, int32_t *erase, struct view_work *w);
 /* The mixing row of a shard of a step. */

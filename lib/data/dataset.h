@@ -8,6 +8,7 @@
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include "lib/io/h5.h"
 
@@ -19,9 +20,15 @@ struct dataset {
 	char **class_names;	/* classes, or NULL */
 	uint64_t *offset;	/* count + 1 when encoded, else NULL */
 	uint8_t *cache;		/* all pixels or bytes, when they fit cache_bytes; else NULL */
+	char **names;		/* count, or NULL; read at the first dataset_name */
+	int names_read;
+	pthread_mutex_t lock; /* around reads of the file */
 };
 
-/* Everything up to cache_bytes is read into memory at once; larger files are read row by row. */
+/*
+ * Everything up to cache_bytes is read into memory at once; larger files are read row by row.
+ * STATUS_DATA when parts are missing or contradict each other.
+ */
 int dataset_open(struct dataset **d, const char *path, size_t cache_bytes);
 void dataset_close(struct dataset *d);
 
@@ -33,6 +40,25 @@ struct picture {
 };
 /* Sample i; decodes where needed. Thread-safe (reads of uncached rows take a lock). */
 int dataset_picture(struct dataset *d, int64_t i, struct picture *out);
+
+/*
+ * The two halves of dataset_picture, so that one thread reads and others decode. The stored bytes
+ * of a sample are in the cache, or in `own`, which is grown as needed; release it with free().
+ */
+struct stored {
+	const uint8_t *data;
+	size_t size;
+	uint8_t *own;
+	size_t room;
+};
+int dataset_stored(struct dataset *d, int64_t i, struct stored *out);
+/*
+ * Any thread. When the file holds pixels, *out borrows them from `in` and leaves its own memory
+ * alone: out->room is 0 or what it was, `scratch` keeps the memory for decoding.
+ */
+int dataset_decode(const struct dataset *d, int64_t i, const struct stored *in,
+	struct picture *scratch, struct picture *out);
+
 /* The file's name of sample i for messages and predictions, "" when it has none. */
 const char *dataset_name(struct dataset *d, int64_t i, char text[64]);
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/randaugment.tsv and tests/golden/views.tsv with Pillow, timm and torchvision.
+"""Makes tests/golden/randaugment.tsv, views.tsv and resize.tsv with Pillow, timm and torchvision.
 
     make_augment.py FOLDER
 
@@ -12,6 +12,8 @@ rotate 30 degrees, shear 0.3, translate 0.45 of the side, posterize 4 - int(0.4 
 256 - int(25.6 m), solarize_add int(11 m), enhance 1 +- 0.09 m (later versions only add a lower bound
 of 0.1, which is never reached for m <= 10); the fill is round(255 * mean) = 124, 116, 104; with
 --train-interpolation bicubic every operation is bicubic, with "random" each draws bilinear or bicubic.
+resize.tsv and views.tsv want a Pillow before 13: since then the pass along columns may come first,
+with other roundings; all before, and ours, begin with the rows.
 """
 import sys
 
@@ -136,8 +138,38 @@ def views(out):
               sep="\t", file=out)
 
 
+def sizes():
+    """A few hundred: odd, tiny, one axis only, upscaling, far shrinking; thin ones up to 1 : 60"""
+    fixed = [(1, 1, 1, 1), (1, 1, 224, 224), (2, 3, 7, 5), (500, 375, 224, 224), (375, 500, 224, 224),
+             (500, 375, 341, 256), (640, 427, 383, 256), (32, 32, 224, 224), (224, 224, 32, 32),
+             (33, 31, 33, 64), (33, 31, 66, 31), (256, 256, 256, 256), (1000, 7, 10, 7),
+             (7, 1000, 7, 10), (1024, 768, 1, 1), (1, 60, 5, 3), (60, 1, 3, 5), (3, 3, 600, 2),
+             (2048, 1536, 298, 224), (17, 19, 18, 18), (300, 200, 299, 199), (31, 37, 32, 36)]
+    state = 12345
+    for i in range(300):
+        row = []
+        for top in (160, 160, 128, 128) if i % 2 else (40, 40, 70, 70):
+            state = (state * 1103515245 + 12345) % 2**31
+            row.append(1 + (state >> 8) % top)
+        if max(row[0], row[1]) <= 60 * min(row[0], row[1]):
+            fixed.append(tuple(row))
+    return fixed
+
+
+def resize(out):
+    """Columns: picture, width, height, new width, new height, hash"""
+    print("# Pillow", PIL.__version__, file=out)
+    for i, (width, height, new_width, new_height) in enumerate(sizes()):
+        kind = (0, 1, 4)[i % 3]
+        im = Image.fromarray(picture(kind, width, height))
+        data = np.asarray(im.resize((new_width, new_height), Image.BICUBIC)).tobytes()
+        print(kind, width, height, new_width, new_height, fnv(data), sep="\t", file=out)
+
+
 if __name__ == "__main__":
     with open(sys.argv[1] + "/randaugment.tsv", "w") as f:
         randaugment(f)
     with open(sys.argv[1] + "/views.tsv", "w") as f:
         views(f)
+    with open(sys.argv[1] + "/resize.tsv", "w") as f:
+        resize(f)
