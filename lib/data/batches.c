@@ -95,7 +95,7 @@ static int slot_init(struct slot *s, const struct batches_settings *b)
 
 static void order_epoch(struct batches *b, int64_t epoch)
 {
-	if (b->order_epoch == epoch)
+	if (b->order_epoch == epoch || (b->order_epoch >= 0 && !b->s.shuffle))
 		return;
 	for (int64_t i = 0; i < b->samples; i++)
 		b->order[i] = (uint32_t)i;
@@ -123,25 +123,28 @@ static int64_t view_position(const struct batches *b, int64_t step, int64_t row)
 static int slot_fill(struct batches *b, struct slot *s)
 {
 	int64_t left = b->samples - b->step * b->s.batch;
+	int64_t views_epoch = b->s.views ? b->epoch % b->s.views : b->epoch;
+	int mixes = b->s.train && (b->s.augment.mixup > 0 || b->s.augment.cutmix > 0);
 
 	s->epoch = b->epoch;
 	s->step = b->step;
 	s->count = left < b->s.batch ? left : b->s.batch;
 	s->next = s->done = 0;
 	s->status = 0;
-	order_epoch(b, b->s.train ? b->epoch : 0);
+	order_epoch(b, mixes ? views_epoch : b->epoch);
 	for (int64_t i = 0; i < s->count; i++) {
 		int64_t position = view_position(b, s->step, i);
 		int64_t sample = b->s.first + b->order[position / b->s.repeats];
 
 		s->index[i] = sample;
-		s->word[i] = (uint32_t)(s->epoch * b->s.repeats + position % b->s.repeats);
+		s->word[i] = (uint32_t)(views_epoch * b->s.repeats + position % b->s.repeats);
 		s->labels[i] = b->data->labels ? b->data->labels[sample] : -1;
 		TRY(dataset_stored(b->data, sample, &s->stored[i]));
 	}
 	for (int64_t i = 0; i < b->s.shards; i++)
 		if (b->s.train)
-			augment_mix(&b->s.augment, b->s.seed, s->epoch, s->step, i, s->mix + 6 * i);
+			augment_mix(
+				&b->s.augment, b->s.seed, views_epoch, s->step, i, s->mix + 6 * i);
 		else
 			s->mix[6 * i + 1] = 1;
 	return 0;
@@ -246,6 +249,8 @@ static int settings_check(const struct dataset *d, const struct batches_settings
 	if (s->repeats < 1 || s->repeats > 255 || (s->repeats > 1 && !s->train))
 		return error(STATUS_USAGE, "repeats %lld: 1 to 255, and 1 in evaluation",
 			(long long)s->repeats);
+	if (s->views < 0)
+		return error(STATUS_USAGE, "%lld views", (long long)s->views);
 	if (s->workers < 0 || s->workers > WORKERS_MAX || s->ahead < 0 || s->ahead > 1024)
 		return error(STATUS_USAGE, "%d reading threads and %d batches ahead are too many",
 			s->workers, s->ahead);
