@@ -1,0 +1,467 @@
+#include "kernels/gemm.h"
+
+#include <string.h>
+
+/* A tile of C in registers: ROWS rows, two vectors wide. */
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#define ROWS 12
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#define ROWS 6
+#elif defined(__aarch64__)
+#define VECTOR_BYTES 16
+#define ROWS 12
+#else
+#define VECTOR_BYTES 16
+#define ROWS 6
+#endif
+#define LANES (VECTOR_BYTES / (int)sizeof(real))
+#define PANEL (2 * LANES)
+#define INLINE static inline __attribute__((always_inline))
+
+typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+
+int64_t gemm_panel(void)
+{
+	return PANEL;
+}
+
+int64_t gemm_padded(int64_t n)
+{
+	return (n + PANEL - 1) / PANEL * PANEL;
+}
+
+int64_t gemm_packed(int64_t k, int64_t n)
+{
+	return k * gemm_padded(n);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* One panel of `width` columns; b points at its first. */
+static void pack_panel(
+	real *to, const real *b, int64_t b_row, int64_t b_col, int64_t k, int64_t width)
+{
+	if (b_col == 1 && width == PANEL) {
+		for (int64_t i = 0; i < k; i++)
+			memcpy(to + i * PANEL, b + i * b_row, PANEL * sizeof(real));
+		return;
+	}
+	if (width < PANEL)
+		memset(to, 0, k * PANEL * sizeof(real));
+	for (int64_t i0 = 0; i0 < k; i0 += 16) /* a cache line of each column at a time */
+		for (int64_t j = 0; j < width; j++)
+			for (int64_t i = i0; i < least(i0 + 16, k); i++)
+				to[i * PANEL + j] = b[i * b_row + j * b_col];
+}
+
+void gemm_pack(real *to, const real *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n)
+{
+	for (int64_t j = 0; j < n; j += PANEL)
+		pack_panel(to + j * k, b + j * b_col, b_row, b_col, k, least(PANEL, n - j));
+}
+
+struct target {
+	real *c;
+	int64_t ldc, width; /* columns that exist */
+	int add;
+	const real *bias;
+	real bias_scale;
+};
+
+/* Values of C or of the bias, zero beyond the width. */
+INLINE vec load_part(const real *from, int64_t width)
+{
+	real part[LANES] = {0};
+	vec v;
+
+	for (int64_t j = 0; j < least(width, LANES); j++)
+		part[j] = from[j];
+	memcpy(&v, part, sizeof(v));
+	return v;
+}
+
+INLINE void store_part(real *to, vec v, int64_t width)
+{
+	real part[LANES];
+
+	memcpy(part, &v, sizeof(v));
+	for (int64_t j = 0; j < least(width, LANES); j++)
+		to[j] = part[j];
+}
+
+INLINE void finish(const struct target *t, int64_t row, int v, vec sum)
+{
+	int64_t at = v * LANES;
+	real *c = t->c + row * t->ldc + at;
+
+	if (t->width - at >= LANES) {
+		if (t->bias)
+			sum += t->bias_scale * *(const vec *)(t->bias + at);
+		if (t->add)
+			sum += *(const vec *)c;
+		*(vec *)c = sum;
+		return;
+	}
+	if (t->bias)
+		sum += t->bias_scale * load_part(t->bias + at, t->width - at);
+	if (t->add)
+		sum += load_part(c, t->width - at);
+	store_part(c, sum, t->width - at);
+}
+
+INLINE void micro(const int rows, const int vectors, int64_t k, const real *a, int64_t a_row,
+	int64_t a_col, const real *b, const struct target *t)
+{
+	vec sum[ROWS][2];
+
+#pragma GCC unroll 16
+	for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+		for (int v = 0; v < vectors; v++)
+			sum[i][v] = (vec){0};
+	for (int64_t p = 0; p < k; p++) {
+		vec b0 = *(const vec *)(b + p * PANEL);
+		vec b1 = vectors > 1 ? *(const vec *)(b + p * PANEL + LANES) : (vec){0};
+
+#pragma GCC unroll 16
+		for (int i = 0; i < rows; i++) {
+			real s = a[i * a_row + p * a_col];
+
+			sum[i][0] += s * b0;
+			if (vectors > 1)
+				sum[i][1] += s * b1;
+		}
+	}
+#pragma GCC unroll 16
+	for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+		for (int v = 0; v < vectors; v++)
+			finish(t, i, v, sum[i][v]);
+}
+
+/* Rows as they lie in memory, or packed by pack_rows. */
+#define MICRO(rows)                                                                                \
+	static __attribute__((noinline)) void micro_##rows(                                        \
+		int64_t k, const real *a, int64_t a_row, const real *b, const struct target *t)    \
+	{                                                                                          \
+		if (t->width > LANES)                                                              \
+			micro(rows, 2, k, a, a_row, 1, b, t);                                      \
+		else                                                                               \
+			micro(rows, 1, k, a, a_row, 1, b, t);                                      \
+	}                                                                                          \
+	static __attribute__((noinline)) void micro_packed_##rows(                                 \
+		int64_t k, const real *a, const real *b, const struct target *t)                   \
+	{                                                                                          \
+		if (t->width > LANES)                                                              \
+			micro(rows, 2, k, a, 1, ROWS, b, t);                                       \
+		else                                                                               \
+			micro(rows, 1, k, a, 1, ROWS, b, t);                                       \
+	}
+
+#if ROWS == 12
+MICRO(12)
+MICRO(8)
+#define FULL micro_12
+#define FULL_PACKED micro_packed_12
+#else
+MICRO(6)
+#define FULL micro_6
+#define FULL_PACKED micro_packed_6
+#endif
+MICRO(4)
+MICRO(2)
+MICRO(1)
+
+/* At most ROWS rows of A against one panel. */
+static void strip(int64_t rows, int64_t k, const real *a, int64_t a_row, const real *b,
+	const struct target *target)
+{
+	struct target t = *target;
+
+	if (rows == ROWS) {
+		FULL(k, a, a_row, b, &t);
+		return;
+	}
+	while (rows > 0) {
+		int64_t n = ROWS > 8 && rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+
+#if ROWS == 12
+		if (n == 8)
+			micro_8(k, a, a_row, b, &t);
+#endif
+		if (n == 4)
+			micro_4(k, a, a_row, b, &t);
+		else if (n == 2)
+			micro_2(k, a, a_row, b, &t);
+		else if (n == 1)
+			micro_1(k, a, a_row, b, &t);
+		a += n * a_row;
+		t.c += n * t.ldc;
+		rows -= n;
+	}
+}
+
+static void strip_packed(
+	int64_t rows, int64_t k, const real *a, const real *b, const struct target *target)
+{
+	struct target t = *target;
+
+	if (rows == ROWS) {
+		FULL_PACKED(k, a, b, &t);
+		return;
+	}
+	while (rows > 0) {
+		int64_t n = ROWS > 8 && rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+
+#if ROWS == 12
+		if (n == 8)
+			micro_packed_8(k, a, b, &t);
+#endif
+		if (n == 4)
+			micro_packed_4(k, a, b, &t);
+		else if (n == 2)
+			micro_packed_2(k, a, b, &t);
+		else if (n == 1)
+			micro_packed_1(k, a, b, &t);
+		a += n;
+		t.c += n * t.ldc;
+		rows -= n;
+	}
+}
+
+/* Transposed rows, a[k * a_col + m], to (k, ROWS). */
+static void pack_rows(real *to, const real *a, int64_t a_col, int64_t rows, int64_t k)
+{
+	if (rows == ROWS)
+		for (int64_t p = 0; p < k; p++)
+			memcpy(to + p * ROWS, a + p * a_col, ROWS * sizeof(real));
+	else
+		for (int64_t p = 0; p < k; p++)
+			memcpy(to + p * ROWS, a + p * a_col, rows * sizeof(real));
+}
+
+/* What panel j of the block that starts at k0 is added to. */
+static struct target target_of(const struct gemm_tile *t, int64_t k0, int64_t row, int64_t j)
+{
+	return (struct target){t->c + row * t->ldc + j, t->ldc, least(PANEL, t->n - j),
+		t->add || k0 > 0, t->bias && !k0 ? t->bias + j : NULL, t->bias_scale};
+}
+
+/* A's rows lie in k: a panel stays in the first cache while all rows pass. */
+static void tile_direct(const struct gemm_tile *t, int64_t k0, int64_t k)
+{
+	for (int64_t j = 0; j < t->n; j += PANEL)
+		for (int64_t i = 0; i < t->m; i += ROWS) {
+			struct target to = target_of(t, k0, i, j);
+
+			strip(least(ROWS, t->m - i), k, t->a + i * t->a_row + k0, t->a_row,
+				t->packed + j * t->k + k0 * PANEL, &to);
+		}
+}
+
+/* A is transposed: a strip of it is packed and meets all panels. */
+static void tile_transposed(const struct gemm_tile *t, int64_t k0, int64_t k)
+{
+	real a[GEMM_BLOCK * ROWS] __attribute__((aligned(64)));
+
+	for (int64_t i = 0; i < t->m; i += ROWS) {
+		int64_t rows = least(ROWS, t->m - i);
+
+		pack_rows(a, t->a + i + k0 * t->a_col, t->a_col, rows, k);
+		for (int64_t j = 0; j < t->n; j += PANEL) {
+			struct target to = target_of(t, k0, i, j);
+
+			strip_packed(rows, k, a, t->packed + j * t->k + k0 * PANEL, &to);
+		}
+	}
+}
+
+void gemm_tile(const struct gemm_tile *t)
+{
+	for (int64_t k0 = 0; k0 < t->k; k0 += GEMM_BLOCK) {
+		int64_t k = least(GEMM_BLOCK, t->k - k0);
+
+		if (t->a_col == 1)
+			tile_direct(t, k0, k);
+		else
+			tile_transposed(t, k0, k);
+	}
+}
+
+#define SMALL 400000 /* multiply-adds below which one thread is faster */
+#define TASKS 32     /* aimed at, so that several threads share evenly */
+#define TALL 120     /* rows of a task: a multiple of every ROWS */
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+	return (a + b - 1) / b;
+}
+
+/* How C is cut into tasks: by the shape alone. */
+struct cut {
+	int64_t tall, wide; /* rows and columns of a task */
+	int64_t down, across;
+};
+
+static struct cut cut_rows(int64_t m, int64_t n)
+{
+	struct cut c;
+	int64_t panels = gemm_padded(n) / PANEL, groups;
+
+	c.tall = divide_up(divide_up(m, TASKS), ROWS) * ROWS;
+	c.tall = c.tall < 2 * ROWS ? 2 * ROWS : least(c.tall, TALL);
+	c.down = divide_up(m, c.tall);
+	groups = least(panels, divide_up(TASKS, c.down));
+	c.wide = divide_up(panels, groups) * PANEL;
+	c.across = divide_up(n, c.wide);
+	return c;
+}
+
+static void run_task(const struct gemm_tile *t, const struct cut *c, int64_t task)
+{
+	int64_t i = task / c->across * c->tall, j = task % c->across * c->wide;
+	struct gemm_tile part = *t;
+
+	part.m = least(c->tall, t->m - i);
+	part.n = least(c->wide, t->n - j);
+	part.a += i * t->a_row;
+	part.packed += j * t->k;
+	part.c += i * t->ldc + j;
+	part.bias = t->bias ? t->bias + j : NULL;
+	gemm_tile(&part);
+}
+
+void gemm_rows(
+	const struct gemm_tile *tile, const real *b, int64_t b_row, int64_t b_col, real *work)
+{
+	struct gemm_tile t = *tile;
+	struct cut c = cut_rows(t.m, t.n);
+
+	t.packed = work;
+#pragma omp parallel if (t.m * t.n * t.k > SMALL)
+	{
+#pragma omp for schedule(static)
+		for (int64_t j = 0; j < t.n; j += PANEL)
+			pack_panel(work + j * t.k, b + j * b_col, b_row, b_col, t.k,
+				least(PANEL, t.n - j));
+#pragma omp for schedule(dynamic)
+		for (int64_t task = 0; task < c.down * c.across; task++)
+			run_task(&t, &c, task);
+	}
+}
+
+#define PART 128      /* rows of x that are packed at a time */
+#define PART_WIDE 256 /* columns */
+#define PART_TALL 96
+
+struct weight_cut {
+	int64_t down, across, parts; /* tasks are the product of the three */
+	int64_t rows;		     /* of a part */
+};
+
+static struct weight_cut cut_weight(int64_t rows, int64_t n, int64_t k)
+{
+	struct weight_cut c = {divide_up(n, PART_TALL), divide_up(k, PART_WIDE), 1, 0};
+	int64_t parts = divide_up(TASKS, c.down * c.across), most = divide_up(rows, PART);
+
+	parts = least(parts, most);
+	c.rows = divide_up(most, parts) * PART;
+	c.parts = divide_up(rows, c.rows);
+	return c;
+}
+
+int64_t gemm_weight_work(int64_t rows, int64_t n, int64_t k)
+{
+	struct weight_cut c = cut_weight(rows, n, k);
+
+	return c.parts > 1 ? c.parts * (n * k + n) : 0;
+}
+
+struct weight_job {
+	int64_t rows, n, k;
+	real *dw, *db, scale;
+	const real *dy, *x;
+	real *partial_w, *partial_b; /* (parts, n, k), (parts, n) or NULL */
+};
+
+static void column_sums(
+	real *db, int add, real scale, const real *dy, int64_t ld, int64_t rows, int64_t n)
+{
+	real sum[PART_TALL] = {0};
+
+	for (int64_t r = 0; r < rows; r++)
+#pragma omp simd
+		for (int64_t i = 0; i < n; i++)
+			sum[i] += dy[r * ld + i];
+	for (int64_t i = 0; i < n; i++)
+		db[i] = (add ? db[i] : 0) + scale * sum[i];
+}
+
+static void weight_task(const struct weight_job *w, const struct weight_cut *c, int64_t task)
+{
+	real packed[PART * PART_WIDE] __attribute__((aligned(64)));
+	int64_t part = task / (c->down * c->across), rest = task % (c->down * c->across);
+	int64_t i = rest / c->across * PART_TALL, j = rest % c->across * PART_WIDE;
+	int64_t from = part * c->rows, to = least(from + c->rows, w->rows);
+	int own = w->partial_w != NULL; /* sums of a part start from nothing */
+	real *dw = own ? w->partial_w + part * w->n * w->k : w->dw;
+	real *db = own ? w->partial_b + part * w->n : w->db;
+
+	for (int64_t r = from; r < to; r += PART) {
+		struct gemm_tile t = {.m = least(PART_TALL, w->n - i),
+			.n = least(PART_WIDE, w->k - j),
+			.k = least(PART, to - r),
+			.a = w->dy + r * w->n + i,
+			.a_row = 1,
+			.a_col = w->n,
+			.packed = packed,
+			.c = dw + i * w->k + j,
+			.ldc = w->k,
+			.add = !own || r > from};
+
+		if (w->db && j == 0)
+			column_sums(db + i, t.add, w->scale, t.a, w->n, t.k, t.m);
+		if (!w->dw)
+			continue;
+		gemm_pack(packed, w->x + r * w->k + j, w->k, 1, t.k, t.n);
+		gemm_tile(&t);
+	}
+}
+
+/* to += the parts in order */
+static void add_parts(real *to, const real *partial, int64_t parts, int64_t count)
+{
+#pragma omp for schedule(static)
+	for (int64_t at = 0; at < count; at += 1024)
+		for (int64_t part = 0; part < parts; part++)
+#pragma omp simd
+			for (int64_t i = at; i < least(at + 1024, count); i++)
+				to[i] += partial[part * count + i];
+}
+
+void gemm_weight(int64_t rows, int64_t n, int64_t k, real *dw, real *db, real scale, const real *dy,
+	const real *x, real *work)
+{
+	struct weight_cut c = cut_weight(rows, n, k);
+	struct weight_job w = {rows, n, k, dw, db, scale, dy, x, NULL, NULL};
+
+	if (c.parts > 1) {
+		w.partial_w = work;
+		w.partial_b = work + c.parts * n * k;
+	}
+#pragma omp parallel if (rows * n * k > SMALL)
+	{
+#pragma omp for schedule(dynamic)
+		for (int64_t task = 0; task < c.down * c.across * c.parts; task++)
+			weight_task(&w, &c, task);
+		if (c.parts > 1 && dw)
+			add_parts(dw, w.partial_w, c.parts, n * k);
+		if (c.parts > 1 && db)
+			add_parts(db, w.partial_b, c.parts, n);
+	}
+}
