@@ -8,12 +8,6 @@
 
 #define LISTED 8
 
-#ifdef REAL_DOUBLE
-#define H5_REAL H5_F64
-#else
-#define H5_REAL H5_F32
-#endif
-
 int weights_config(struct h5 *f, struct network_config *c)
 {
 	char *text;

@@ -8,6 +8,13 @@
 #include "lib/io/h5.h"
 #include "lib/models/network.h"
 
+/* The type of `real` in memory. */
+#ifdef REAL_DOUBLE
+#define H5_REAL H5_F64
+#else
+#define H5_REAL H5_F32
+#endif
+
 /* The config of an open weights or state file. */
 int weights_config(struct h5 *f, struct network_config *c);
 

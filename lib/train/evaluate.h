@@ -1,0 +1,42 @@
+/* Top-1, top-5 and logits of a network over a data set. */
+#ifndef TRAIN_EVALUATE_H
+#define TRAIN_EVALUATE_H
+
+#include "lib/data/batches.h"
+#include "lib/models/network.h"
+
+struct evaluator {
+	struct network *network;
+	const struct device *device;
+	struct program *program;
+	tensor pixels, logits;
+	int64_t batch;
+	void *block; /* own or shared activations */
+	int own_block;
+};
+
+struct scores {
+	int64_t count, top1, top5; /* of labelled samples */
+	double loss;		   /* mean cross-entropy */
+};
+
+/* Builds and plans; no memory is taken yet. Program of the network's input and `batch` images. */
+int evaluator_new(
+	struct evaluator **e, struct network *n, int64_t batch, const struct device *device);
+size_t evaluator_bytes(const struct evaluator *e);
+/* block NULL: takes one of its own. */
+int evaluator_bind(struct evaluator *e, void *block);
+void evaluator_free(struct evaluator *e);
+
+/*
+ * A sample is right at k if fewer than k classes have a larger logit, or an equal one and a lower
+ * index. `each` (may be NULL) sees every batch's logits (count, classes).
+ */
+int evaluate(struct evaluator *e, struct dataset *d, const struct augment *view, int workers,
+	struct scores *scores, int (*each)(void *data, const struct batch *b, const real *logits),
+	void *data);
+
+/* Rank of a label among logits by the rule above, from 0. */
+int64_t label_rank(const real *logits, int64_t classes, int64_t label);
+
+#endif

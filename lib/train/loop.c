@@ -1,0 +1,217 @@
+#include "lib/train/loop.h"
+#include "lib/base/error.h"
+#include "lib/base/memory.h"
+#include "lib/models/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct loop {
+	const struct loop_inputs *in;
+	struct trainer *t;
+	struct batches *batches;
+	struct metrics metrics;
+	struct run_state state;
+	double start, saved, epoch_start;
+	int64_t epoch_images; /* of this epoch, in this process */
+	int64_t steps;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + 1e-9 * t.tv_nsec;
+}
+
+int loop_resumes(const struct loop_inputs *in)
+{
+	return in->state && access(in->state, F_OK) == 0;
+}
+
+int loop_save_weights(const struct trainer *t, const char *path, const struct provenance *p)
+{
+	struct h5 *f;
+	int status;
+
+	TRY(h5_create(&f, path, "weights"));
+	status = weights_save(t->student, f);
+	if (!status)
+		status = provenance_write(p, f);
+	if (status) {
+		h5_close(&f);
+		return status;
+	}
+	return h5_commit(&f);
+}
+
+static int save_state(struct loop *l)
+{
+	l->saved = now();
+	if (!l->in->state)
+		return 0;
+	TRY(metrics_position(&l->metrics, &l->state.metrics_bytes));
+	l->in->provenance->seconds = now() - l->start;
+	return state_save(l->t, &l->state, l->in->state, l->in->provenance);
+}
+
+static int open_batches(struct loop *l)
+{
+	const struct settings *s = l->t->in.settings;
+	struct batches_settings b = {.augment = s->augment,
+		.train = 1,
+		.shuffle = 1,
+		.batch = s->train.batch,
+		.shards = s->train.shards,
+		.repeats = s->train.repeat_aug,
+		.limit = s->train.limit,
+		.first = s->train.first,
+		.views = s->train.views,
+		.seed = l->t->in.seed,
+		.workers = l->in->workers};
+
+	b.augment.size = l->t->student->config.image;
+	return batches_open(&l->batches, l->in->data, &b);
+}
+
+/* State taken up or begun, metrics at the right place, batches at the next step's. */
+static int begin(struct loop *l)
+{
+	const struct train_settings *s = &l->t->in.settings->train;
+	int64_t per_epoch;
+
+	TRY(open_batches(l));
+	per_epoch = batches_per_epoch(l->batches);
+	TRY(trainer_start(l->t, per_epoch, s->steps > 0 ? s->steps : per_epoch * s->epochs));
+	l->state.best_step = -1;
+	l->state.n_sums = metrics_sums(l->t->objective.layers, l->t->objective.directions);
+	l->state.sums = l->metrics.sums = memory_new(l->state.n_sums, sizeof(double));
+	if (!l->state.sums)
+		return STATUS_SYSTEM;
+	if (loop_resumes(l->in))
+		TRY(state_load(l->t, &l->state, l->in->state, l->in->provenance));
+	TRY(metrics_open(&l->metrics, l->in->metrics, l->state.metrics_bytes,
+		l->t->objective.layers, l->t->objective.directions));
+	l->saved = l->epoch_start = now();
+	return batches_seek(l->batches, l->t->step / per_epoch, l->t->step % per_epoch);
+}
+
+static double rate(const struct loop *l)
+{
+	double seconds = now() - l->epoch_start;
+
+	return seconds > 0 ? l->epoch_images / seconds : 0;
+}
+
+static void tick(const struct loop *l, double loss, const struct scores *scores)
+{
+	struct loop_tick t = {.step = l->t->step,
+		.total = l->t->total,
+		.epoch = (double)l->t->step / l->t->per_epoch,
+		.loss = loss,
+		.images_per_s = rate(l),
+		.scores = scores};
+
+	if (l->in->tick)
+		l->in->tick(l->in->tick_data, &t);
+}
+
+static int validate(struct loop *l, struct scores *s)
+{
+	struct run_state *r = &l->state;
+
+	TRY(evaluate(l->t->evaluator, l->in->valid, &l->t->in.settings->augment, l->in->workers, s,
+		NULL, NULL));
+	tick(l, s->loss, s);
+	if (r->best_step >= 0 && s->top1 <= r->best_hits)
+		return 0;
+	r->best_step = l->t->step;
+	r->best_hits = s->top1;
+	r->valid_count = s->count;
+	l->in->provenance->seconds = now() - l->start;
+	return l->in->best ? loop_save_weights(l->t, l->in->best, l->in->provenance) : 0;
+}
+
+static int end_epoch(struct loop *l, double lr)
+{
+	const struct train_settings *s = &l->t->in.settings->train;
+	int64_t step = l->t->step, epoch = (step + l->t->per_epoch - 1) / l->t->per_epoch;
+	double images_per_s = rate(l);
+	struct scores scores;
+	int valid = l->in->valid && (epoch % s->valid_every == 0 || step == l->t->total);
+
+	if (valid)
+		TRY(validate(l, &scores));
+	TRY(metrics_epoch(&l->metrics, valid ? &scores : NULL, lr, step,
+		(double)step / l->t->per_epoch, images_per_s, now() - l->start));
+	l->epoch_start = now();
+	l->epoch_images = 0;
+	return save_state(l);
+}
+
+static int one_step(struct loop *l)
+{
+	struct step_report r;
+	struct batch b;
+
+	TRY(batches_next(l->batches, &b));
+	TRY(trainer_step(l->t, &b, &r));
+	l->steps++;
+	l->epoch_images += b.count;
+	TRY(metrics_step(&l->metrics, &r, l->t->step, (double)l->t->step / l->t->per_epoch, rate(l),
+		now() - l->start));
+	tick(l, r.loss, NULL);
+	if (l->t->step % l->t->per_epoch == 0 || l->t->step == l->t->total)
+		return end_epoch(l, r.lr);
+	if (now() - l->saved > l->in->save_every)
+		return save_state(l);
+	return 0;
+}
+
+static int stopped(const struct loop *l)
+{
+	return (l->in->stop && *l->in->stop) ||
+	       (l->in->stop_after && l->steps >= l->in->stop_after);
+}
+
+static int run(struct loop *l)
+{
+	while (l->t->step < l->t->total) {
+		if (stopped(l)) {
+			TRY(save_state(l));
+			return error(STATUS_AGAIN,
+				"stopped after step %lld of %lld%s: run me again to go on",
+				(long long)l->t->step, (long long)l->t->total,
+				l->in->state ? ", state saved" : "");
+		}
+		TRY(one_step(l));
+	}
+	if (l->in->best && access(l->in->best, F_OK))
+		return error(STATUS_DATA,
+			"%s: the best weights are gone and cannot be had from the state: remove %s "
+			"to train again",
+			l->in->best, l->in->state ? l->in->state : "nothing");
+	l->in->provenance->seconds = now() - l->start;
+	return l->in->last ? loop_save_weights(l->t, l->in->last, l->in->provenance) : 0;
+}
+
+int train_loop(const struct loop_inputs *in, struct loop_report *r)
+{
+	struct loop l = {.in = in, .t = in->trainer, .start = now()};
+	int resumed = loop_resumes(in), status = begin(&l), closed;
+
+	if (!status)
+		status = run(&l);
+	*r = (struct loop_report){.steps = l.steps,
+		.images = l.steps * in->trainer->in.settings->train.batch,
+		.seconds = now() - l.start,
+		.resumed = resumed,
+		.state = l.state};
+	r->state.sums = NULL;
+	batches_close(l.batches);
+	closed = metrics_close(&l.metrics);
+	return status ? status : closed;
+}

@@ -1,0 +1,36 @@
+/*
+ * metrics.tsv: one line per step and per epoch.
+ *
+ * Columns: event (step, epoch), step, epoch, lr, loss, task, distill, norm, images_per_s, seconds,
+ * valid_loss, valid_top1, valid_top5 (percent), then cos.LAYER.DIRECTION and w.LAYER.DIRECTION of
+ * the adaptive loss. `nan` where there is nothing. An epoch's line holds means over its steps. On
+ * resuming the file is cut back to where the state was saved.
+ */
+#ifndef TRAIN_METRICS_H
+#define TRAIN_METRICS_H
+
+#include <stdio.h>
+#include "lib/train/evaluate.h"
+#include "lib/train/trainer.h"
+
+struct metrics {
+	FILE *f; /* NULL: nothing is written */
+	int layers, directions;
+	double *sums; /* loss, task, distill, norm, steps, then cosines and weights */
+	int64_t n_sums;
+};
+
+int64_t metrics_sums(int layers, int directions);
+/* keep: bytes of an existing file to go on after; 0 begins a new one. path may be NULL. */
+int metrics_open(struct metrics *m, const char *path, int64_t keep, int layers, int directions);
+/* Flushes and says how long the file is. */
+int metrics_position(struct metrics *m, int64_t *bytes);
+int metrics_close(struct metrics *m);
+
+int metrics_step(struct metrics *m, const struct step_report *r, int64_t step, double epoch,
+	double images_per_s, double seconds);
+/* Means of the epoch; scores NULL: not validated. Starts the next epoch's sums. */
+int metrics_epoch(struct metrics *m, const struct scores *scores, double lr, int64_t step,
+	double epoch, double images_per_s, double seconds);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Files of kind `state`: all that a run needs to go on as if it had never stopped.
+ *
+ * Datasets "weight:NAME", "exp_avg:NAME", "exp_avg_sq:NAME" of every parameter (map included), and
+ * "epoch_sums" (f64), the running epoch's sums of metrics. Attributes: config of the network,
+ * settings, seed, steps done, best validation so far, length of the metrics file.
+ */
+#ifndef TRAIN_STATE_H
+#define TRAIN_STATE_H
+
+#include "lib/io/provenance.h"
+#include "lib/train/trainer.h"
+
+struct run_state {
+	int64_t best_step; /* steps done at the best validation; -1: none yet */
+	int64_t best_hits; /* of valid_count */
+	int64_t valid_count;
+	int64_t metrics_bytes;
+	int64_t n_sums;
+	double *sums; /* n_sums, the caller's */
+};
+
+int state_save(const struct trainer *t, const struct run_state *r, const char *path,
+	const struct provenance *provenance);
+
+/*
+ * Into an allocated trainer; sets t->step. A state of other settings, seed or network is refused
+ * (STATUS_DATA) with what differs. The file's chain of provenance is continued.
+ */
+int state_load(
+	struct trainer *t, struct run_state *r, const char *path, struct provenance *provenance);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * One training step: programs, optimiser state, shards.
+ *
+ * A global batch is `shards` equal parts. Each runs forward and backward as if it were the batch; its
+ * gradients, statistics and losses are summed over a binary tree, neighbours first, so that the bits
+ * do not depend on who computes which shard. Then one update: norm, clipping, finite check, AdamW or
+ * SGD, running statistics.
+ *
+ *	trainer_new        networks declared, programs planned: no memory yet, sizes are known
+ *	trainer_allocate   memory; then fill weights (weights_load, state.h, model_init)
+ *	trainer_start      the update's program over the allocated arrays
+ *	trainer_step       as often as wanted
+ */
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
+
+#include "lib/data/batches.h"
+#include "lib/distill/objective.h"
+#include "lib/train/evaluate.h"
+#include "lib/train/features.h"
+
+#define TRAINER_LEVELS 13
+
+struct trainer_inputs {
+	const struct settings *settings;
+	uint64_t seed;
+	const struct device *device;
+	struct network_config student;
+	struct network *teacher;   /* frozen, allocated without gradients; or NULL */
+	struct features *features; /* instead of it; or NULL */
+	int map_only;		   /* calibration's first stage: the student is frozen */
+	int evaluates;		   /* a program for validation is planned too */
+};
+
+/* Means over the global batch. */
+struct step_report {
+	double loss, task, distill, lr, norm; /* norm of the gradient before clipping */
+	int layers, directions;		      /* of cosines and weights; 0: none */
+	const real *cosines, *weights;	      /* (layers, directions) */
+};
+
+struct trainer {
+	struct trainer_inputs in;
+	struct network *student;
+	struct model *model;
+	struct calibration *map;
+	struct program *train, *update, *sums[TRAINER_LEVELS + 1];
+	void *small[TRAINER_LEVELS + 2]; /* blocks of the last two */
+	int n_small;
+	struct objective objective;
+	struct evaluator *evaluator;
+	void *block;
+	size_t block_bytes;
+
+	tensor pixels, labels, erase, mix, tokens, logits; /* inputs of `train` */
+	real *moment1, *moment2;    /* (model->size); SGD has the first alone */
+	real *tree[TRAINER_LEVELS]; /* gradients, then statistics: shards > 1 */
+	real *scalars;		    /* device: loss, norm2, gate (2), one */
+	real *report, *report_tree; /* host */
+	real *host_tokens, *host_logits;
+	int64_t step, per_epoch, total; /* steps done, in an epoch, in all */
+};
+
+struct trainer_memory {
+	size_t parameters, gradients, moments, activations, inputs, teacher, shards;
+	size_t all;
+};
+
+int trainer_new(struct trainer **t, const struct trainer_inputs *in);
+void trainer_memory(const struct trainer *t, struct trainer_memory *m);
+int trainer_allocate(struct trainer *t);
+int trainer_start(struct trainer *t, int64_t per_epoch, int64_t total);
+void trainer_free(struct trainer *t);
+
+/*
+ * A step on batch b. A loss or gradient that is not finite leaves the weights as they were and gives
+ * STATUS_NUMBERS with the first op that made it.
+ */
+int trainer_step(struct trainer *t, const struct batch *b, struct step_report *r);
+/* The loss alone (forward), for judging a calibration map. */
+int trainer_loss(struct trainer *t, const struct batch *b, double *loss);
+
+#endif
