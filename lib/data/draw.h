@@ -30,7 +30,7 @@ int64_t draw_below(const struct draw *d, uint32_t element, int64_t n);
  */
 double draw_beta(const struct draw *d, uint32_t element, double a);
 
-/* ln x, x > 0 and normal; e^x, cut off at |x| 700; both to 1e-15 relative */
+/* ln x, x > 0 and normal; e^x, cut off at |x| 700, to 1e-15 of the larger of 1 and |x| */
 double exact_log(double x);
 double exact_exp(double x);
 
