@@ -121,7 +121,7 @@ $(TEST_F64:tests/%.c=$B/tests/%): $B/tests/%: tests/%.c $(LIB64)
 .PHONY: test test-programs
 test: ## quick tests (what CI runs)
 	@$(MAKE) --no-print-directory $(PARALLEL) test-programs
-	TM_BIN=$(abspath $(BIN)) prove -j2 --timer $(TESTS) $(wildcard tests/*.t)
+	tests/run $(BIN) $(TESTS) $(wildcard tests/*.t)
 test-programs: all $(TESTS)
 
 clean: ## remove everything that was built
