@@ -16,7 +16,7 @@ DESCRIBE := $(or $(if $(wildcard .git),$(shell git describe --always --dirty --t
 PREFIX ?= $(HOME)/.local
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CFLAGS ?= -O3 -g
-CONFIG ?= release# release, debug, asan
+CONFIG ?= release# release, debug, asan (address and undefined behaviour); -clang after any: by clang
 B := build/$(CONFIG)
 BIN := $(if $(filter release,$(CONFIG)),build/bin,$B/bin)
 MACHINE := $(shell uname -m)
@@ -24,14 +24,17 @@ PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 V ?= 0
 Q := $(if $(filter 1,$V),,@)
 
-ifeq ($(CONFIG),asan)
+ifneq ($(filter %-clang,$(CONFIG)),)
+CC := clang
+endif
+ifneq ($(filter asan%,$(CONFIG)),)
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 endif
-ifeq ($(CONFIG),debug)
+ifneq ($(filter debug%,$(CONFIG)),)
 CFLAGS := -O0 -g
 endif
 
-WARN := -Wall -Wextra -Wno-format-truncation -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers $(if $(filter 1,$(DEVELOPER)),-Werror)
+WARN := -Wall -Wextra $(if $(findstring clang,$(CC)),-Wno-unknown-warning-option -Wno-pass-failed) -Wno-format-truncation -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers $(if $(filter 1,$(DEVELOPER)),-Werror)
 STD := -std=gnu11 -ffp-contract=fast -fno-math-errno -fno-trapping-math
 PKG := hdf5 libpng libjpeg jansson libcrypto libxxhash
 OPENBLAS_DIR := $(firstword $(wildcard /usr/lib/$(MACHINE)-linux-gnu/openblas-serial) $(OPENBLAS))
