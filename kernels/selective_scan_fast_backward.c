@@ -58,7 +58,7 @@ static int64_t carve(struct scratch *c, const struct selective_scan *p, real *ba
 		{&c->B, (G * N + 15) / 16 * 16}, {&c->spare, G * BLOCK}};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		*parts[i].place = base + at;
+		*parts[i].place = base ? base + at : NULL;
 		at += parts[i].count;
 	}
 	return at;
