@@ -132,4 +132,5 @@ clean: ## remove everything that was built
 
 -include $(wildcard $B/*/*.d $B/*/*/*.d $B/*/*/*/*.d)
 include pipelines/make/deps.mk
+include tests/check.mk
 include $(wildcard pipelines/*.mk)

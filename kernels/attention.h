@@ -1,8 +1,9 @@
 /*
  * Softmax attention of several heads.
  *
- *	s_ij = q_i . k_j / sqrt(dim)	p_ij = exp(s_ij - max_i) / sum_i	y_i = sum over j of
- *p_ij v_j
+ *	s_ij = q_i . k_j / sqrt(dim)
+ *	p_ij = exp(s_ij - max_i) / sum_i
+ *	y_i  = sum over j of p_ij v_j
  *
  * qkv (b, L, 3 heads dim) as [q | k | v], heads side by side; y (b, L, heads dim). segments int32
  * (b, L) or NULL: the first token of each token's segment; i sees the j of its own segment, if
@@ -11,12 +12,12 @@
  *
  * Backward recomputes p: dp_ij = dy_i . v_j; ds_ij = p_ij (dp_ij - sum over j of p_ij dp_ij);
  * dq_i = sum_j ds_ij k_j / sqrt(dim); dk_j = sum_i ds_ij q_i / sqrt(dim); dv_j = sum_i p_ij dy_i.
- *dqkv set or added.
+ * dqkv set or added.
  *
  * The fast form gives a task to each sample and head and walks blocks of 96 queries, for which the
  * row of scores is whole. Work in reals for up to 64 threads, with P = L rounded up to whole panels
- * (gemm.h) and D = dim likewise, each: forward P dim + L D + 96 P, backward 2 P dim + L D + 96 (2 P
- *+ 2 D).
+ * (gemm.h) and D = dim likewise, each: forward P dim + L D + 96 P, backward 2 P dim + L D +
+ * 96 (2 P + 2 D).
  */
 #ifndef KERNELS_ATTENTION_H
 #define KERNELS_ATTENTION_H

@@ -1,8 +1,8 @@
 /*
  * Layer norm and RMS norm of rows.
  *
- *	centred:	y = (x - mean) rstd weight + bias	rstd = 1 / sqrt(mean of (x - mean)^2 +
- *eps) else:		y = x rstd weight + bias		rstd = 1 / sqrt(mean of x^2 + eps)
+ *	centred	y = (x - mean) rstd weight + bias	rstd = 1 / sqrt(mean of (x - mean)^2 + eps)
+ *	else	y = x rstd weight + bias		rstd = 1 / sqrt(mean of x^2 + eps)
  *
  * x, y (rows, dim); weight, bias (dim) or NULL. Kept: stat (rows, 2): mean (0 if not centred) and
  * rstd.

@@ -3,13 +3,15 @@
  * differentiated.
  *
  *	sumsq		sum of x^2 in double: by blocks of 65,536 elements, each summed in 16
- *			interleaved lanes; lanes and blocks are added over a binary tree, neighbours
- *first accumulate	a += b
- *	gate		norm = sqrt(norm2); [0] = min(1, max_norm / (norm + 1e-6)), 1 where max_norm
- *is 0; [1] = 1 if norm2 and the loss are finite, else both are 0 adamw		w *= 1 - lr decay; m
- *= b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) +
- *eps) sgd		m = momentum m + g + decay w; w -= lr m ema		running = (1 - m)
- *running + m stat scale
+ *			interleaved lanes; lanes and blocks are added over a binary tree,
+ *			neighbours first
+ *	accumulate	a += b
+ *	gate		norm = sqrt(norm2); [0] = min(1, max_norm / (norm + 1e-6)), 1 where
+ *			max_norm is 0; [1] = 1 if norm2 and the loss are finite, else both are 0
+ *	adamw		w *= 1 - lr decay; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
+ *			w -= lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)
+ *	sgd		m = momentum m + g + decay w; w -= lr m
+ *	ema		running = (1 - m) running + m stat scale
  *
  * g is the gradient times gate[0]; nothing is written where gate[1] is 0; a NULL gate is (1, 1). t
  * counts steps from 1. Sources: Loshchilov and Hutter, arXiv 1711.05101, with PyTorch's order of

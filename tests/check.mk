@@ -1,0 +1,46 @@
+# The slow and the strict checks: form, static analysis, sanitizers, valgrind, fuzzing.
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+ANALYSED = $(CPU_SRC) $(LIB_SRC) $(TOOL_SRC)
+SHELL_FILES = $(shell git grep -lE '^\#!(/bin/(ba)?sh|/usr/bin/env bash)')
+
+.PHONY: check check-format check-layers check-cppcheck check-tidy check-shell check-warnings
+check: check-format check-layers check-shell check-cppcheck check-warnings check-tidy ## form, layers, static analysis
+
+check-format:
+	clang-format --dry-run -Werror $(C_FILES)
+	@! for f in $(C_FILES); do expand $$f | sed -n "/^.\{101\}/s|^|$$f: over 100 columns: |p; \
+		/^ \*[^ \/]/s|^|$$f: a broken comment: |p"; done | grep . >&2
+check-layers:
+	prove tests/layering.t
+check-shell:
+	shellcheck $(SHELL_FILES)
+check-cppcheck:
+	cppcheck --quiet -j2 --enable=warning,performance --inline-suppr --error-exitcode=1 --std=c11 -I. \
+		--suppressions-list=tests/cppcheck.txt --suppress=unmatchedSuppression $(ANALYSED)
+check-warnings:
+	@$(MAKE) --no-print-directory $(PARALLEL) CONFIG=strict DEVELOPER=1 all test-programs
+	@$(MAKE) --no-print-directory $(PARALLEL) CONFIG=strict-clang DEVELOPER=1 all test-programs
+check-tidy: $B/version.h
+	@printf '%s\n' $(ANALYSED) | xargs -P$(shell nproc) -n4 bash -c \
+		'clang-tidy --quiet "$$@" -- $(STD) -fopenmp -I. -I$B -D_GNU_SOURCE $(PKG_CFLAGS) $(BLAS_CFLAGS)' tidy 2>/dev/null
+
+# Sanitizers stop at the first finding (CONFIG=asan); leaks count.
+.PHONY: test-full test-asan test-asan-clang test-valgrind fuzz
+test-full: test check test-asan test-asan-clang test-valgrind $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
+test-asan:
+	@$(MAKE) --no-print-directory CONFIG=asan test
+test-asan-clang:
+	@$(MAKE) --no-print-directory CONFIG=asan-clang test
+
+# What valgrind sees beyond ASan is memory that was never set; the short list touches every folder.
+VALGRIND_TESTS = $(filter $(addprefix $B/tests/,method_% data_% io_% import_% program_% plainmamba_% model_%),$(TESTS))
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+	--suppressions=tests/valgrind.supp
+test-valgrind:
+	@$(MAKE) --no-print-directory $(PARALLEL) CONFIG=debug test-programs
+	@$(MAKE) --no-print-directory CONFIG=debug valgrind-run
+.PHONY: valgrind-run
+valgrind-run:
+	OMP_NUM_THREADS=1 prove --timer --exec '$(VALGRIND)' $(VALGRIND_TESTS)
+-include tests/fuzz/fuzz.mk
