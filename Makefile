@@ -71,7 +71,7 @@ LIB64 := $B/libtransmamba-f64.a
 
 .PHONY: help all clean FORCE
 help: ## this list
-	@sed -n 's/^\([a-zA-Z0-9_.-]*\):.*## */  \1\t/p' $(MAKEFILE_LIST) | sort -u | expand -t 22
+	@sed -n 's/^\([a-zA-Z0-9_.-]*\):.*## */  \1\t/p' $(filter-out %.d,$(MAKEFILE_LIST)) | sort -u | expand -t 22
 
 all: $(TOOLS:%=$(BIN)/%) ## build every tool (CPU)
 

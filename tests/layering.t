@@ -5,13 +5,14 @@ rules='
 kernels		kernels
 lib/base	lib/base
 lib/io		lib/io lib/base
+lib/report	lib/report lib/base
 lib/data	lib/data lib/io lib/base kernels
 lib/program	lib/program lib/base kernels
 lib/models	lib/models lib/program lib/io lib/base kernels
 lib/distill	lib/distill lib/models lib/program lib/data lib/io lib/base kernels
 lib/train	lib/train lib/distill lib/models lib/program lib/data lib/io lib/base kernels
 lib/cli		lib/cli lib/program lib/io lib/base
-tools		tools lib/cli lib/train lib/distill lib/models lib/program lib/data lib/io lib/base kernels
+tools		tools lib/cli lib/report lib/train lib/distill lib/models lib/program lib/data lib/io lib/base kernels
 '
 
 # Prints "file: may not include header" for each include that goes the wrong way; $1 is the root.
