@@ -80,6 +80,41 @@ static tensor build_weighted_sum(struct program *p, const int64_t *n)
 	return weighted_sum(p, 4, (tensor[]){a, b, a, b}, (real[]){0.5, 2, -3, 0.25});
 }
 
+/* n: batch, size, cin, cout, k, stride, pad + 1; without bias where the stride is 2 */
+static tensor build_conv2d(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 4, n[0], n[1], n[1] + 1, n[2]);
+	tensor weight = case_input(p, "weight", 4, n[3], n[2], n[4], n[4]);
+	tensor bias = n[5] == 2 ? NULL : case_input(p, "bias", 1, n[3], 0, 0, 0);
+
+	return conv2d(p, x, weight, bias, n[5], n[6] - 1);
+}
+
+/* The gradient of x is added to. */
+static tensor build_conv2d_twice(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 4, n[0], n[1], n[1] + 1, n[2]);
+	tensor weight = case_input(p, "weight", 4, n[3], n[2], n[4], n[4]);
+
+	return add(p, conv2d(p, x, weight, NULL, n[5], n[6] - 1),
+		conv2d(p, x, weight, NULL, n[5], n[6] - 1));
+}
+
+/* n: rows, C, relu + 1, uses of x */
+static tensor build_batchnorm(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 2, n[0], n[1], 0, 0), y;
+	tensor weight = case_input(p, "weight", 1, n[1], 0, 0, 0);
+	tensor bias = case_input(p, "bias", 1, n[1], 0, 0, 0);
+	tensor mean = case_constant(p, "mean", TYPE_REAL, 1, n[1], 0, 0, 0);
+	tensor var = case_constant(p, "var", TYPE_REAL, 1, n[1], 0, 0, 0);
+
+	y = batchnorm(p, x, weight, bias, mean, var, 1e-5, (int)n[2] - 1);
+	if (n[3] > 1)
+		y = add(p, y, batchnorm(p, x, weight, bias, mean, var, 1e-5, (int)n[2] - 1));
+	return y;
+}
+
 static const struct op_case cases_image[] = {
 	{"insert_token", build_insert_token, {3, 31, 33, 1}},
 	{"insert_token", build_insert_token, {5, 197, 48, 99}},
@@ -100,4 +135,18 @@ static const struct op_case cases_image[] = {
 	{"split", build_split, {31, 33, 7, 33}},
 	{"split", build_split, {197, 64, 31, 64}},
 	{"weighted_sum", build_weighted_sum, {1}},
+	{"conv2d", build_conv2d, {2, 13, 3, 33, 7, 2, 4}},
+	{"conv2d", build_conv2d, {2, 14, 16, 16, 3, 1, 2}},
+	{"conv2d", build_conv2d, {3, 31, 17, 48, 3, 1, 2}},
+	{"conv2d patches", build_conv2d, {2, 17, 16, 32, 4, 4, 1}},
+	{"conv2d patches", build_conv2d, {1, 24, 64, 72, 8, 8, 1}},
+	{"conv2d", build_conv2d, {1, 9, 5, 7, 5, 3, 3}},
+	{"conv2d", build_conv2d, {2, 1, 3, 5, 1, 1, 1}},
+	{"conv2d", build_conv2d, {1, 30, 40, 112, 3, 2, 1}},
+	{"conv2d twice", build_conv2d_twice, {2, 9, 16, 16, 3, 1, 2}},
+	{"conv2d patches twice", build_conv2d_twice, {2, 9, 16, 16, 4, 4, 1}},
+	{"batchnorm", build_batchnorm, {33, 31, 1, 1}},
+	{"batchnorm", build_batchnorm, {600, 64, 1, 2}},
+	{"batchnorm relu", build_batchnorm, {257, 16, 2, 1}},
+	{"batchnorm relu", build_batchnorm, {1031, 40, 2, 2}},
 };
