@@ -65,6 +65,7 @@ void gemm_pack(real *to, const real *b, int64_t b_row, int64_t b_col, int64_t k,
 		pack_panel(to + j * k, b + j * b_col, b_row, b_col, k, least(PANEL, n - j));
 }
 
+/* Where a strip against one panel goes. */
 struct target {
 	real *c;
 	int64_t ldc, width; /* columns that exist */
@@ -73,47 +74,7 @@ struct target {
 	real bias_scale;
 };
 
-/* Values of C or of the bias, zero beyond the width. */
-INLINE vec load_part(const real *from, int64_t width)
-{
-	real part[LANES] = {0};
-	vec v;
-
-	for (int64_t j = 0; j < least(width, LANES); j++)
-		part[j] = from[j];
-	memcpy(&v, part, sizeof(v));
-	return v;
-}
-
-INLINE void store_part(real *to, vec v, int64_t width)
-{
-	real part[LANES];
-
-	memcpy(part, &v, sizeof(v));
-	for (int64_t j = 0; j < least(width, LANES); j++)
-		to[j] = part[j];
-}
-
-INLINE void finish(const struct target *t, int64_t row, int v, vec sum)
-{
-	int64_t at = v * LANES;
-	real *c = t->c + row * t->ldc + at;
-
-	if (t->width - at >= LANES) {
-		if (t->bias)
-			sum += t->bias_scale * *(const vec *)(t->bias + at);
-		if (t->add)
-			sum += *(const vec *)c;
-		*(vec *)c = sum;
-		return;
-	}
-	if (t->bias)
-		sum += t->bias_scale * load_part(t->bias + at, t->width - at);
-	if (t->add)
-		sum += load_part(c, t->width - at);
-	store_part(c, sum, t->width - at);
-}
-
+/* The whole tile: `vectors` times LANES columns exist. */
 INLINE void micro(const int rows, const int vectors, int64_t k, const real *a, int64_t a_row,
 	int64_t a_col, const real *b, const struct target *t)
 {
@@ -121,12 +82,10 @@ INLINE void micro(const int rows, const int vectors, int64_t k, const real *a, i
 
 #pragma GCC unroll 16
 	for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-		for (int v = 0; v < vectors; v++)
-			sum[i][v] = (vec){0};
+		sum[i][0] = sum[i][1] = (vec){0};
 	for (int64_t p = 0; p < k; p++) {
 		vec b0 = *(const vec *)(b + p * PANEL);
-		vec b1 = vectors > 1 ? *(const vec *)(b + p * PANEL + LANES) : (vec){0};
+		vec b1 = vectors > 1 ? *(const vec *)(b + p * PANEL + LANES) : b0;
 
 #pragma GCC unroll 16
 		for (int i = 0; i < rows; i++) {
@@ -137,98 +96,103 @@ INLINE void micro(const int rows, const int vectors, int64_t k, const real *a, i
 				sum[i][1] += s * b1;
 		}
 	}
+	if (t->bias) {
+		vec b0 = t->bias_scale * *(const vec *)t->bias, b1 = b0;
+
+		if (vectors > 1)
+			b1 = t->bias_scale * *(const vec *)(t->bias + LANES);
 #pragma GCC unroll 16
+		for (int i = 0; i < rows; i++) {
+			sum[i][0] += b0;
+			sum[i][1] += b1;
+		}
+	}
+	if (t->add) {
+#pragma GCC unroll 16
+		for (int i = 0; i < rows; i++) {
+			sum[i][0] += *(const vec *)(t->c + i * t->ldc);
+			if (vectors > 1)
+				sum[i][1] += *(const vec *)(t->c + i * t->ldc + LANES);
+		}
+	}
+#pragma GCC unroll 16
+	for (int i = 0; i < rows; i++) {
+		*(vec *)(t->c + i * t->ldc) = sum[i][0];
+		if (vectors > 1)
+			*(vec *)(t->c + i * t->ldc + LANES) = sum[i][1];
+	}
+}
+
+/* A panel of which fewer columns exist: sums came to part (rows, PANEL). */
+static void finish_part(const struct target *t, int rows, const real *part)
+{
 	for (int i = 0; i < rows; i++)
-#pragma GCC unroll 2
-		for (int v = 0; v < vectors; v++)
-			finish(t, i, v, sum[i][v]);
+		for (int64_t j = 0; j < t->width; j++) {
+			real sum = part[i * PANEL + j];
+
+			sum += t->bias ? t->bias_scale * t->bias[j] : 0;
+			t->c[i * t->ldc + j] = t->add ? sum + t->c[i * t->ldc + j] : sum;
+		}
 }
 
 /* Rows as they lie in memory, or packed by pack_rows. */
-#define MICRO(rows)                                                                                \
-	static __attribute__((noinline)) void micro_##rows(                                        \
-		int64_t k, const real *a, int64_t a_row, const real *b, const struct target *t)    \
+#define MICRO_OF(name, rows, a_row, a_col)                                                         \
+	static __attribute__((noinline)) void name(                                                \
+		int64_t k, const real *a, int64_t stride, const real *b, const struct target *t)   \
 	{                                                                                          \
-		if (t->width > LANES)                                                              \
-			micro(rows, 2, k, a, a_row, 1, b, t);                                      \
+		real part[rows * PANEL] __attribute__((aligned(64)));                              \
+		struct target to = {part, PANEL, PANEL, 0, NULL, 0};                               \
+                                                                                                   \
+		if (t->width == PANEL)                                                             \
+			micro(rows, 2, k, a, a_row, a_col, b, t);                                  \
+		else if (t->width == LANES)                                                        \
+			micro(rows, 1, k, a, a_row, a_col, b, t);                                  \
+		else if (t->width < LANES)                                                         \
+			micro(rows, 1, k, a, a_row, a_col, b, &to);                                \
 		else                                                                               \
-			micro(rows, 1, k, a, a_row, 1, b, t);                                      \
-	}                                                                                          \
-	static __attribute__((noinline)) void micro_packed_##rows(                                 \
-		int64_t k, const real *a, const real *b, const struct target *t)                   \
-	{                                                                                          \
-		if (t->width > LANES)                                                              \
-			micro(rows, 2, k, a, 1, ROWS, b, t);                                       \
-		else                                                                               \
-			micro(rows, 1, k, a, 1, ROWS, b, t);                                       \
+			micro(rows, 2, k, a, a_row, a_col, b, &to);                                \
+		if (t->width != PANEL && t->width != LANES)                                        \
+			finish_part(t, rows, part);                                                \
 	}
+#define MICRO(rows)                                                                                \
+	MICRO_OF(micro_##rows, rows, stride, 1)                                                    \
+	MICRO_OF(micro_packed_##rows, rows, 1, ROWS)
 
 #if ROWS == 12
 MICRO(12)
 MICRO(8)
-#define FULL micro_12
-#define FULL_PACKED micro_packed_12
+#define micro_full micro_12
+#define micro_packed_full micro_packed_12
 #else
 MICRO(6)
-#define FULL micro_6
-#define FULL_PACKED micro_packed_6
+#define micro_full micro_6
+#define micro_packed_full micro_packed_6
+#define micro_8 micro_6 /* never asked for */
+#define micro_packed_8 micro_packed_6
 #endif
 MICRO(4)
 MICRO(2)
 MICRO(1)
 
-/* At most ROWS rows of A against one panel. */
-static void strip(int64_t rows, int64_t k, const real *a, int64_t a_row, const real *b,
+typedef void micro_kernel(
+	int64_t k, const real *a, int64_t stride, const real *b, const struct target *t);
+
+/* At most ROWS rows of A against one panel; `packed`: as pack_rows leaves them. */
+static void strip(int64_t rows, int64_t k, const real *a, int64_t a_row, int packed, const real *b,
 	const struct target *target)
 {
+	static micro_kernel *const sizes[2][5] = {
+		{micro_1, micro_2, micro_4, micro_8, micro_full},
+		{micro_packed_1, micro_packed_2, micro_packed_4, micro_packed_8, micro_packed_full},
+	};
 	struct target t = *target;
 
-	if (rows == ROWS) {
-		FULL(k, a, a_row, b, &t);
-		return;
-	}
 	while (rows > 0) {
-		int64_t n = ROWS > 8 && rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+		int size = rows == ROWS ? 4 : rows >= 8 ? 3 : rows >= 4 ? 2 : rows >= 2 ? 1 : 0;
+		int64_t n = size == 4 ? ROWS : 1 << size;
 
-#if ROWS == 12
-		if (n == 8)
-			micro_8(k, a, a_row, b, &t);
-#endif
-		if (n == 4)
-			micro_4(k, a, a_row, b, &t);
-		else if (n == 2)
-			micro_2(k, a, a_row, b, &t);
-		else if (n == 1)
-			micro_1(k, a, a_row, b, &t);
+		sizes[packed][size](k, a, a_row, b, &t);
 		a += n * a_row;
-		t.c += n * t.ldc;
-		rows -= n;
-	}
-}
-
-static void strip_packed(
-	int64_t rows, int64_t k, const real *a, const real *b, const struct target *target)
-{
-	struct target t = *target;
-
-	if (rows == ROWS) {
-		FULL_PACKED(k, a, b, &t);
-		return;
-	}
-	while (rows > 0) {
-		int64_t n = ROWS > 8 && rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
-
-#if ROWS == 12
-		if (n == 8)
-			micro_packed_8(k, a, b, &t);
-#endif
-		if (n == 4)
-			micro_packed_4(k, a, b, &t);
-		else if (n == 2)
-			micro_packed_2(k, a, b, &t);
-		else if (n == 1)
-			micro_packed_1(k, a, b, &t);
-		a += n;
 		t.c += n * t.ldc;
 		rows -= n;
 	}
@@ -259,7 +223,7 @@ static void tile_direct(const struct gemm_tile *t, int64_t k0, int64_t k)
 		for (int64_t i = 0; i < t->m; i += ROWS) {
 			struct target to = target_of(t, k0, i, j);
 
-			strip(least(ROWS, t->m - i), k, t->a + i * t->a_row + k0, t->a_row,
+			strip(least(ROWS, t->m - i), k, t->a + i * t->a_row + k0, t->a_row, 0,
 				t->packed + j * t->k + k0 * PANEL, &to);
 		}
 }
@@ -276,7 +240,7 @@ static void tile_transposed(const struct gemm_tile *t, int64_t k0, int64_t k)
 		for (int64_t j = 0; j < t->n; j += PANEL) {
 			struct target to = target_of(t, k0, i, j);
 
-			strip_packed(rows, k, a, t->packed + j * t->k + k0 * PANEL, &to);
+			strip(rows, k, a, 1, 1, t->packed + j * t->k + k0 * PANEL, &to);
 		}
 	}
 }
