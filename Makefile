@@ -132,5 +132,6 @@ clean: ## remove everything that was built
 
 -include $(wildcard $B/*/*.d $B/*/*/*.d $B/*/*/*/*.d)
 include pipelines/make/deps.mk
+include pipelines/make/install.mk
 include tests/check.mk
 include $(wildcard pipelines/*.mk)
