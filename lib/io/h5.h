@@ -3,7 +3,8 @@
  *
  * A file holds datasets at its root and, for each, its bytes in a fixed little-endian type. Root
  * attributes: `kind`, `format_version`, `arch`, `config` (JSON), `content_hash`. Written files have
- * no time stamps, so that equal content gives equal bytes; every dataset carries Fletcher32.
+ * no time stamps, so that equal content gives equal bytes. Chunks carry Fletcher32, checked
+ * whenever they are read; scalars and texts cannot, the content hash guards them.
  *
  * A file is written to a temporary beside the target and appears there whole at h5_commit. The path
  * "-" is standard input or output, spooled through an unlinked temporary. All calls come from one
@@ -35,6 +36,14 @@ const char *h5_path(const struct h5 *f);
 const char *h5_kind(const struct h5 *f);
 /* "sha256:..." over names, types, shapes and bytes of all datasets; provenance is left out. */
 int h5_content_hash(struct h5 *f, char hash[80]);
+/*
+ * The same computed from the values, which reads every chunk and so checks it. A reader's
+ * h5_content_hash only returns the stored attribute, where there is one.
+ */
+int h5_hash_tensors(struct h5 *f, char hash[80]);
+
+/* HDF5's own stack of errors on stderr, from the next open or create on (--verbose). */
+void h5_show_errors(int on);
 
 /* --- attributes of the root --- */
 int h5_put_text(struct h5 *f, const char *name, const char *text);
@@ -45,6 +54,8 @@ int h5_has_attribute(struct h5 *f, const char *name);
 int h5_get_text(struct h5 *f, const char *name, char **text);
 int h5_get_int(struct h5 *f, const char *name, int64_t *value);
 int h5_get_real(struct h5 *f, const char *name, double *value);
+/* Names of the root's attributes; one malloc'ed block. */
+int h5_attributes(struct h5 *f, char ***names, int *count);
 
 /* --- datasets --- */
 
@@ -62,7 +73,11 @@ struct h5_layout {
  */
 int h5_dataset(struct h5 *f, const char *name, enum h5_type type, int dims, const int64_t *shape,
 	const struct h5_layout *layout);
-/* Rows [from, from + rows) of the first axis; memory is of type mem, converted to the file's. */
+/*
+ * Rows [from, from + rows) of the first axis (a scalar: row 0). Memory is of type mem and
+ * converted: floats among each other, rounded to nearest even, integers among each other.
+ * STATUS_DATA for a value that does not fit, and for other pairs of types.
+ */
 int h5_write(struct h5 *f, const char *name, enum h5_type mem, int64_t from, int64_t rows,
 	const void *data);
 int h5_read(

@@ -3,7 +3,8 @@
  *
  * /provenance/0001, 0002, ... are groups with text attributes: tool, version, argv, settings
  * (JSON), inputs (lines "path<TAB>content hash"), device, threads, blas, hardware, seconds, energy.
- * Paths are relative to the working folder; neither host nor user is recorded.
+ * Paths below the working folder are relative to it, others below $HOME begin with "~"; neither
+ * host nor user is recorded.
  */
 #ifndef IO_PROVENANCE_H
 #define IO_PROVENANCE_H
@@ -17,6 +18,7 @@ struct provenance {
 	char **argv;
 	char *settings; /* JSON, or NULL */
 	const char *device;
+	const char *blas; /* core of the BLAS, NULL: not said */
 	int threads;
 	double seconds; /* of work, before this call */
 	double joules;	/* < 0: not measured */
@@ -35,8 +37,10 @@ void provenance_release(struct provenance *p);
 /* "AMD EPYC 9B14, 2 cores": model of the processor and cores in use. */
 const char *hardware_name(void);
 
-/* Replaces the value of a link's attribute by name for display; used by show-tensors. */
+/* The links of a file, 0 when it has none. */
 int provenance_links(struct h5 *f, int *count);
+/* Names of the attributes of a link (from 0); one malloc'ed block. */
+int provenance_attributes(struct h5 *f, int link, char ***names, int *count);
 /* *text is malloc'ed; STATUS_DATA when absent. */
 int provenance_get(struct h5 *f, int link, const char *attribute, char **text);
 
