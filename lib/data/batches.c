@@ -267,7 +267,7 @@ static int prepare(struct batches *b)
 	int64_t n = b->s.limit ? b->s.limit : b->data->count - b->s.first;
 
 	b->samples = n;
-	b->per_epoch = b->s.train ? n / b->s.batch : (n + b->s.batch - 1) / b->s.batch;
+	b->per_epoch = b->s.shuffle ? n / b->s.batch : (n + b->s.batch - 1) / b->s.batch;
 	if (b->per_epoch < 1)
 		return error(STATUS_DATA, "%s: %lld images are less than a batch of %lld",
 			h5_path(b->data->file), (long long)n, (long long)b->s.batch);

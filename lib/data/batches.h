@@ -45,8 +45,8 @@ char *augment_text(const struct augment *a);
 
 struct batches_settings {
 	struct augment augment;
-	int train;	/* shuffle, drop the last incomplete batch, augment */
-	int shuffle;	/* with train */
+	int train;	/* augment */
+	int shuffle;	/* with train: a new order each epoch, the last incomplete batch dropped */
 	int64_t batch;	/* samples a batch (global), a multiple of shards */
 	int64_t shards; /* mixing partners are found inside a shard; 0: 1 */
 	/*

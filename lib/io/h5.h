@@ -82,6 +82,11 @@ int h5_write(struct h5 *f, const char *name, enum h5_type mem, int64_t from, int
 	const void *data);
 int h5_read(
 	struct h5 *f, const char *name, enum h5_type mem, int64_t from, int64_t rows, void *data);
+/* A block of any axes: count values from start along each. */
+int h5_write_part(struct h5 *f, const char *name, enum h5_type mem, int dims, const int64_t *start,
+	const int64_t *count, const void *data);
+int h5_read_part(struct h5 *f, const char *name, enum h5_type mem, int dims, const int64_t *start,
+	const int64_t *count, void *data);
 /* Whole datasets in one call. */
 int h5_put(struct h5 *f, const char *name, enum h5_type type, int dims, const int64_t *shape,
 	const void *data);

@@ -27,6 +27,7 @@ struct h5_set {
 	char *axes;	/* writer: names of the axes, or NULL */
 	int64_t next;	/* writer: the row that continues the digest */
 	int64_t filled; /* writer: rows written */
+	int64_t part;	/* writer: values written by blocks, beyond whole rows */
 	/* writer: running digest of rows 0 .. next - 1; NULL when rows came out of order */
 	EVP_MD_CTX *sha;
 };

@@ -26,8 +26,7 @@ int64_t features_rows(const struct settings *s, int64_t samples)
 {
 	int64_t n = used_samples(s, samples);
 
-	return features_mixing(s) ? n * s->train.repeat_aug / s->train.batch * s->train.batch
-				  : samples;
+	return features_mixing(s) ? n / s->train.batch * s->train.batch : samples;
 }
 
 static int64_t token_count(const struct network_config *t)
@@ -151,19 +150,6 @@ void features_close(struct features *f)
 	free(f);
 }
 
-/* One row of a dataset (n, views, ...): through a flat row index, which the file does not have. */
-static int read_row(
-	struct features *f, const char *name, int64_t row, int64_t view, int64_t size, real *out)
-{
-	real *all = memory_new(f->views * size, sizeof(*all));
-	int status = all ? h5_read(f->file, name, H5_REAL, row, 1, all) : STATUS_SYSTEM;
-
-	if (!status)
-		memcpy(out, all + view * size, size * sizeof(*out));
-	free(all);
-	return status;
-}
-
 int features_read(struct features *f, int64_t epoch, int64_t position, const int64_t *index,
 	int64_t count, real *tokens, real *logits)
 {
@@ -176,9 +162,12 @@ int features_read(struct features *f, int64_t epoch, int64_t position, const int
 			return error(STATUS_DATA, "%s: has no row %lld", h5_path(f->file),
 				(long long)row);
 		if (tokens)
-			TRY(read_row(f, "tokens", row, view, size, tokens + i * size));
+			TRY(h5_read_part(f->file, "tokens", H5_REAL, 4,
+				(int64_t[]){row, view, 0, 0}, (int64_t[]){1, 1, f->tokens, f->dim},
+				tokens + i * size));
 		if (logits)
-			TRY(read_row(f, "logits", row, view, f->classes, logits + i * f->classes));
+			TRY(h5_read_part(f->file, "logits", H5_REAL, 3, (int64_t[]){row, view, 0},
+				(int64_t[]){1, 1, f->classes}, logits + i * f->classes));
 	}
 	return 0;
 }
@@ -219,10 +208,15 @@ int features_create(struct h5 **out, const char *path, const struct network_conf
 	return status;
 }
 
-int features_write(struct h5 *out, int64_t from, int64_t count, const real *tokens,
-	const real *logits, const int64_t *view_seed)
+int features_write(struct h5 *out, const struct network_config *teacher, int64_t view, int64_t from,
+	int64_t count, const real *tokens, const real *logits)
 {
-	TRY(h5_write(out, "tokens", H5_REAL, from, count, tokens));
-	TRY(h5_write(out, "logits", H5_REAL, from, count, logits));
-	return view_seed ? h5_write(out, "view_seed", H5_I64, from, count, view_seed) : 0;
+	TRY(h5_write_part(out, "tokens", H5_REAL, 4, (int64_t[]){from, view, 0, 0},
+		(int64_t[]){count, 1, token_count(teacher), teacher->dim}, tokens));
+	TRY(h5_write_part(out, "logits", H5_REAL, 3, (int64_t[]){from, view, 0},
+		(int64_t[]){count, 1, teacher->classes}, logits));
+	for (int64_t i = 0; i < count && h5_has(out, "view_seed"); i++)
+		TRY(h5_write_part(out, "view_seed", H5_I64, 2, (int64_t[]){from + i, view},
+			(int64_t[]){1, 1}, &view));
+	return 0;
 }

@@ -35,11 +35,11 @@ void features_close(struct features *f);
 int features_read(struct features *f, int64_t epoch, int64_t position, const int64_t *index,
 	int64_t count, real *tokens, real *logits);
 
-/* A new file of `rows` rows, to be filled in order by features_write and ended by h5_commit. */
+/* A new file of `rows` rows, to be filled by features_write and ended by h5_commit. */
 int features_create(struct h5 **out, const char *path, const struct network_config *teacher,
 	const struct settings *s, uint64_t seed, int64_t rows, int64_t views);
-/* Rows [from, from + count): tokens (count, views, L, C), logits (count, views, classes). */
-int features_write(struct h5 *out, int64_t from, int64_t count, const real *tokens,
-	const real *logits, const int64_t *view_seed);
+/* Rows [from, from + count) of a view: tokens (count, L, C), logits (count, classes). */
+int features_write(struct h5 *out, const struct network_config *teacher, int64_t view, int64_t from,
+	int64_t count, const real *tokens, const real *logits);
 
 #endif

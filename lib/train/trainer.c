@@ -82,7 +82,7 @@ static void build_teacher(struct trainer *t, tensor image, struct teacher_out *o
 	if (s->method == METHOD_TASK || !teacher_config(t, &c))
 		return;
 	out->extra = network_extra_tokens(&c);
-	out->grid = network_grid(&c);
+	out->grid = t->teacher_grid = network_grid(&c);
 	if (t->in.teacher) {
 		enum program_mode mode = program_mode(p);
 
@@ -91,6 +91,8 @@ static void build_teacher(struct trainer *t, tensor image, struct teacher_out *o
 		program_set_mode(p, mode);
 		out->tokens = s->target == TARGET_PRENORM ? y.last : y.tokens;
 		out->logits = y.logits;
+		if (t->in.map_only && out->tokens && s->calib_teacher == TEACHER_FROZEN)
+			program_keep(p, out->tokens, "teacher tokens");
 		return;
 	}
 	if (tokens)

@@ -58,6 +58,7 @@ struct trainer {
 	real *scalars;		    /* device: loss, norm2, gate (2), one */
 	real *report, *report_tree; /* host */
 	real *host_tokens, *host_logits;
+	int64_t teacher_grid;
 	int64_t step, per_epoch, total; /* steps done, in an epoch, in all */
 };
 

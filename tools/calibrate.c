@@ -1,0 +1,205 @@
+/* Fits the map from student to teacher space, the student frozen. */
+#include "lib/base/error.h"
+#include "lib/cli/cli.h"
+#include "lib/cli/recipe.h"
+#include "lib/models/weights.h"
+#include "lib/train/fit_map.h"
+
+#include <stdlib.h>
+
+struct options {
+	const char *student, *teacher, *features, *data, *out;
+	struct recipe recipe;
+	int64_t workers, cache;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	stop = 1;
+}
+
+enum { KEY_STUDENT = 0x1001, KEY_TEACHER, KEY_FEATURES, KEY_DATA, KEY_WORKERS, KEY_CACHE };
+
+static const struct argp_option table[] = {
+	{"student", KEY_STUDENT, "FILE", 0, "Weights of the student", 0},
+	{"teacher", KEY_TEACHER, "FILE", 0, "Weights of the teacher", 0},
+	{"features", KEY_FEATURES, "FILE", 0, "Its features instead; - is standard input", 0},
+	{"data", KEY_DATA, "FILE", 0, "Images the student will train on", 0},
+	{"output", 'o', "FILE", 0, "Calibration to write; - is standard output", 0},
+	{"workers", KEY_WORKERS, "N", 0, "Threads that make batches (default: 0 for small images)",
+		0},
+	{"cache", KEY_CACHE, "MIB", 0, "Keep data up to this size in memory (default 4096)", 0},
+	RECIPE_OPTIONS, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	const char **paths[] = {&o->student, &o->teacher, &o->features, &o->data};
+
+	if (key >= KEY_STUDENT && key <= KEY_DATA) {
+		*paths[key - KEY_STUDENT] = arg;
+		return 0;
+	}
+	switch (key) {
+	case 'o':
+		o->out = arg;
+		return 0;
+	case KEY_WORKERS:
+		o->workers = cli_integer(state, "--workers", arg, 0, 1024);
+		return 0;
+	case KEY_CACHE:
+		o->cache = cli_integer(state, "--cache", arg, 0, 1 << 30);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is not expected", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->student || !o->data || !o->out || !o->teacher == !o->features)
+			argp_error(state, "--student, --data, --output and either --teacher or "
+					  "--features are needed");
+		return 0;
+	}
+	return recipe_option(&o->recipe, key, arg, state);
+}
+
+struct session {
+	const struct options *o;
+	struct settings settings;
+	const struct device *device;
+	struct h5 *student;
+	struct dataset *data;
+	struct network *teacher;
+	struct features *features;
+	struct trainer *trainer;
+};
+
+/* The run's settings, with what this stage fixes. */
+static int adjust(struct settings *s)
+{
+	if (s->distill.method == METHOD_TASK)
+		s->distill.method = METHOD_WSAB;
+	if (!distill_wants_map(&s->distill))
+		return error(STATUS_USAGE, "these settings (method, calib) have no map to fit");
+	s->train.schedule = SCHEDULE_CONSTANT;
+	s->train.optimizer = OPTIMIZER_ADAMW;
+	return 0;
+}
+
+static int open_inputs(struct session *r)
+{
+	const struct options *o = r->o;
+	struct weights_source source = {.path = o->teacher};
+	struct h5 *f;
+
+	TRY(h5_open(&r->student, o->student, "weights"));
+	TRY(provenance_input(&cli.provenance, r->student));
+	TRY(dataset_open(&r->data, o->data, (size_t)o->cache << 20));
+	TRY(provenance_input(&cli.provenance, r->data->file));
+	if (o->teacher) {
+		TRY(weights_open(&r->teacher, &f, &source, r->device));
+		model_freeze(r->teacher->model, 0, 1);
+		TRY(provenance_input(&cli.provenance, f));
+		h5_close(&f);
+		return 0;
+	}
+	TRY(features_open(&r->features, o->features, &r->settings, cli.seed, r->data->count));
+	return provenance_input(&cli.provenance, r->features->file);
+}
+
+static void show(void *data, const struct loop_tick *t)
+{
+	struct progress *p = data;
+
+	if (!p->what)
+		progress_start(p, "calibrating", "steps", 0, t->total);
+	progress_update(p, t->step, "loss %.4f", t->loss);
+}
+
+static int write_map(const struct session *r)
+{
+	struct h5 *f;
+	int status;
+
+	TRY(h5_create(&f, r->o->out, "calibration"));
+	status = calibration_save(r->trainer->map, f);
+	if (!status)
+		status = provenance_write(&cli.provenance, f);
+	if (status) {
+		h5_close(&f);
+		return status;
+	}
+	return h5_commit(&f);
+}
+
+static int fit(struct session *r)
+{
+	struct progress progress = {0};
+	int64_t workers =
+		r->o->workers >= 0 ? r->o->workers : r->trainer->student->config.image > 48;
+	struct fit_report report;
+	int status;
+
+	TRY(trainer_allocate(r->trainer));
+	TRY(weights_load(r->trainer->student, r->student, ""));
+	TRY(model_init(r->trainer->model, GROUP_MAP, cli.seed));
+	status = fit_map(r->trainer, r->data, (int)workers, &stop, show, &progress, &report);
+	if (progress.what)
+		progress_end(&progress);
+	TRY(status);
+	cli_say("held-back loss %.4f before, %.4f after %lld steps", report.before, report.after,
+		(long long)report.steps);
+	cli.provenance.seconds = report.seconds;
+	return write_map(r);
+}
+
+static int work(struct session *r)
+{
+	struct trainer_inputs in = {.settings = &r->settings, .map_only = 1};
+
+	TRY(recipe_apply(&r->o->recipe, &r->settings));
+	TRY(adjust(&r->settings));
+	TRY(cli_open_device(&r->device));
+	cli.provenance.device = r->device->name;
+	cli.provenance.settings = settings_text(&r->settings);
+	TRY(open_inputs(r));
+	in.seed = cli.seed;
+	in.device = r->device;
+	in.teacher = r->teacher;
+	in.features = r->features;
+	TRY(weights_config(r->student, &in.student));
+	TRY(trainer_new(&r->trainer, &in));
+	return fit(r);
+}
+
+static int run(const struct options *o)
+{
+	struct session r = {.o = o};
+	int status;
+
+	signal(SIGTERM, on_signal);
+	signal(SIGUSR1, on_signal);
+	status = work(&r);
+	trainer_free(r.trainer);
+	features_close(r.features);
+	network_free(r.teacher);
+	dataset_close(r.data);
+	h5_close(&r.student);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {table, parse, 0,
+		"Fits the map from a student's features to its teacher's, the student frozen: one "
+		"pass "
+		"over the data, judged on 5 % held back.\v"
+		"Example:\n"
+		"  calibrate --student s.h5 --teacher t.h5 --data train.h5 --set lr=3e-3 -o c.h5\n",
+		0, 0, 0};
+	struct options o = {.workers = -1, .cache = 4096};
+
+	cli_start(&argp, argc, argv, &o, CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_PROVENANCE);
+	return cli_end(run(&o));
+}

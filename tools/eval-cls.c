@@ -1,0 +1,264 @@
+/* Top-1 and top-5 of weights on images, as one result row. */
+#include "lib/base/error.h"
+#include "lib/base/memory.h"
+#include "lib/cli/cli.h"
+#include "lib/cli/recipe.h"
+#include "lib/models/weights.h"
+#include "lib/train/evaluate.h"
+#include "lib/train/predictions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+	const char *weights, *best, *data, *predictions, *score, *name, *per_class;
+	const char *columns[64];
+	int n_columns;
+	struct recipe recipe;
+	int64_t batch, workers, cache;
+	double min;
+};
+
+enum {
+	KEY_WEIGHTS = 0x1001,
+	KEY_BEST,
+	KEY_DATA,
+	KEY_PREDICTIONS,
+	KEY_SCORE,
+	KEY_NAME,
+	KEY_PER_CLASS,
+	KEY_COLUMN,
+	KEY_BATCH,
+	KEY_WORKERS,
+	KEY_CACHE,
+	KEY_MIN,
+};
+
+static const struct argp_option table[] = {
+	{"weights", KEY_WEIGHTS, "FILE", 0, "Weights to judge", 0},
+	{"best", KEY_BEST, "FILE", 0, "A second weight file of the same row (best epoch)", 0},
+	{"data", KEY_DATA, "FILE", 0, "Images; without labels the top five of each are printed", 0},
+	{"predictions", KEY_PREDICTIONS, "FILE", 0, "Write each sample's logits and ranks", 0},
+	{"score", KEY_SCORE, "FILE", 0, "Score this predictions file instead of weights", 0},
+	{"name", KEY_NAME, "ROW", 0, "Name of the row (default: the architecture)", 0},
+	{"per-class", KEY_PER_CLASS, "FILE", 0, "Write hits per class (TSV)", 0},
+	{"column", KEY_COLUMN, "KEY=VALUE", 0, "One more column of the row", 0},
+	{"batch", KEY_BATCH, "N", 0, "Images a step (default 100)", 0},
+	{"workers", KEY_WORKERS, "N", 0, "Threads that decode (default 1)", 0},
+	{"cache", KEY_CACHE, "MIB", 0, "Keep data up to this size in memory (default 4096)", 0},
+	{"min", KEY_MIN, "PERCENT", 0, "Exit 1 when top-1 is below this", 0}, RECIPE_OPTIONS, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	const char **paths[] = {&o->weights, &o->best, &o->data, &o->predictions, &o->score,
+		&o->name, &o->per_class};
+
+	if (key >= KEY_WEIGHTS && key <= KEY_PER_CLASS) {
+		*paths[key - KEY_WEIGHTS] = arg;
+		return 0;
+	}
+	switch (key) {
+	case KEY_COLUMN:
+		if (!strchr(arg, '=') || o->n_columns == 64)
+			argp_error(state, "--column %s: key=value is wanted, 64 at most", arg);
+		o->columns[o->n_columns++] = arg;
+		return 0;
+	case KEY_BATCH:
+		o->batch = cli_integer(state, "--batch", arg, 1, 65536);
+		return 0;
+	case KEY_WORKERS:
+		o->workers = cli_integer(state, "--workers", arg, 0, 1024);
+		return 0;
+	case KEY_CACHE:
+		o->cache = cli_integer(state, "--cache", arg, 0, 1 << 30);
+		return 0;
+	case KEY_MIN:
+		o->min = cli_number(state, "--min", arg, 0, 100);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is not expected", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->data || !o->weights == !o->score)
+			argp_error(state, "--data and either --weights or --score are needed");
+		if (o->score && (o->best || o->predictions))
+			argp_error(state, "--best and --predictions go with --weights");
+		return 0;
+	}
+	return recipe_option(&o->recipe, key, arg, state);
+}
+
+/* One weight file judged. */
+struct judged {
+	struct network_config config;
+	int64_t parameters;
+	struct scores scores;
+	char hash[80];
+	double seconds;
+};
+
+static int judge(const struct options *o, const struct settings *s, const struct device *d,
+	struct dataset *data, const char *path, struct predictions *p, struct judged *j)
+{
+	struct weights_source source = {.path = path};
+	struct evaluator *e = NULL;
+	struct network *n;
+	struct h5 *f;
+	int status;
+	double start = cli_seconds();
+
+	TRY(weights_open(&n, &f, &source, d));
+	status = h5_content_hash(f, j->hash);
+	if (!status)
+		status = provenance_input(&cli.provenance, f);
+	h5_close(&f);
+	j->config = n->config;
+	j->parameters = model_parameters(n->model, 0);
+	if (!status && data->classes && data->classes != n->config.classes)
+		status = error(STATUS_DATA, "%s has %lld classes, %s %lld", o->data,
+			(long long)data->classes, path, (long long)n->config.classes);
+	if (!status)
+		status = evaluator_new(&e, n, o->batch, d);
+	if (!status)
+		status = evaluator_bind(e, NULL);
+	if (!status && p)
+		status = predictions_begin(p, data->count, n->config.classes);
+	if (!status)
+		status = evaluate(e, data, &s->augment, (int)o->workers, &j->scores,
+			p ? predictions_add : NULL, p);
+	evaluator_free(e);
+	network_free(n);
+	j->seconds = cli_seconds() - start;
+	return status;
+}
+
+static double percent(int64_t hits, int64_t count)
+{
+	return count ? 100.0 * hits / count : 0;
+}
+
+static void put_scores(struct result *r, const char *prefix, const struct scores *s)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%stop1", prefix);
+	result_real(r, name, percent(s->top1, s->count), "%.4f");
+	snprintf(name, sizeof(name), "%stop5", prefix);
+	result_real(r, name, percent(s->top5, s->count), "%.4f");
+	snprintf(name, sizeof(name), "%stop1_hits", prefix);
+	result_int(r, name, s->top1);
+	snprintf(name, sizeof(name), "%stop5_hits", prefix);
+	result_int(r, name, s->top5);
+}
+
+static void put_columns(struct result *r, const struct options *o)
+{
+	for (int i = 0; i < o->n_columns; i++) {
+		const char *equals = strchr(o->columns[i], '=');
+		char name[64];
+
+		snprintf(name, sizeof(name), "%.*s", (int)(equals - o->columns[i]), o->columns[i]);
+		result_text(r, name, equals + 1);
+	}
+}
+
+static int print_row(const struct options *o, struct dataset *data, const struct judged *j,
+	const struct judged *best)
+{
+	struct result *r = result_new(stdout);
+	char hash[80];
+
+	if (!r)
+		return STATUS_SYSTEM;
+	TRY(h5_content_hash(data->file, hash));
+	result_text(r, "name", o->name ? o->name : j->config.arch);
+	result_text(r, "arch", j->config.arch);
+	result_int(r, "n", j->scores.count);
+	put_scores(r, "", &j->scores);
+	result_real(r, "loss", j->scores.loss, "%.6f");
+	if (best)
+		put_scores(r, "best_", &best->scores);
+	result_int(r, "parameters", j->parameters);
+	put_columns(r, o);
+	result_text(r, "weights", j->hash);
+	if (best)
+		result_text(r, "best_weights", best->hash);
+	result_text(r, "data", hash);
+	result_text(r, "version", cli.provenance.version);
+	result_text(r, "hardware", hardware_name());
+	result_real(r, "eval_seconds", j->seconds, "%.2f");
+	result_row(r);
+	result_free(r);
+	return 0;
+}
+
+static int finish(const struct options *o, struct dataset *data, const struct judged *j,
+	const struct judged *best, struct predictions *p)
+{
+	if (o->predictions)
+		TRY(predictions_save(p, data, o->predictions, &cli.provenance));
+	if (o->per_class)
+		TRY(predictions_per_class(p, data, o->per_class));
+	if (!data->classes)
+		return predictions_print(p, data, stdout);
+	TRY(print_row(o, data, j, best));
+	if (!(percent(j->scores.top1, j->scores.count) >= o->min))
+		return error(STATUS_NO, "top-1 of %.2f %% is below %.2f %%",
+			percent(j->scores.top1, j->scores.count), o->min);
+	return 0;
+}
+
+static int work(const struct options *o, struct dataset *data, struct predictions *p)
+{
+	struct judged last = {0}, best = {0};
+	const struct device *d;
+	struct settings s;
+
+	TRY(recipe_apply(&o->recipe, &s));
+	TRY(cli_open_device(&d));
+	cli.provenance.device = d->name;
+	cli.provenance.settings = settings_text(&s);
+	TRY(provenance_input(&cli.provenance, data->file));
+	if (o->score) {
+		TRY(predictions_load(p, data, o->score, &last.scores, last.hash));
+		strcpy(last.config.arch, "-");
+		return finish(o, data, &last, NULL, p);
+	}
+	TRY(judge(o, &s, d, data, o->weights,
+		o->predictions || o->per_class || !data->classes ? p : NULL, &last));
+	if (o->best)
+		TRY(judge(o, &s, d, data, o->best, NULL, &best));
+	return finish(o, data, &last, o->best ? &best : NULL, p);
+}
+
+static int run(const struct options *o)
+{
+	struct predictions p = {0};
+	struct dataset *data;
+	int status;
+
+	TRY(dataset_open(&data, o->data, (size_t)o->cache << 20));
+	status = work(o, data, &p);
+	predictions_release(&p);
+	dataset_close(data);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {table, parse, 0,
+		"Judges a classifier: top-1, top-5, per class; one result row on standard output.\v"
+		"A sample is right at k if fewer than k classes have a larger logit, or an equal "
+		"one "
+		"and a lower index.\n\n"
+		"Examples:\n"
+		"  eval-cls --weights student.h5 --data test.h5\n"
+		"  eval-cls --weights last.h5 --best best.h5 --data test.h5 --predictions p.h5\n"
+		"  eval-cls --score p.h5 --data test.h5\n",
+		0, 0, 0};
+	struct options o = {.batch = 100, .workers = 1, .cache = 4096};
+
+	cli_start(&argp, argc, argv, &o, CLI_DEVICE | CLI_THREADS | CLI_PROVENANCE | CLI_JSON);
+	return cli_end(run(&o));
+}

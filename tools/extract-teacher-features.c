@@ -1,0 +1,261 @@
+/* Runs a frozen teacher over views of a data set, once, for many students. */
+#include "lib/base/error.h"
+#include "lib/base/memory.h"
+#include "lib/cli/cli.h"
+#include "lib/cli/recipe.h"
+#include "lib/models/weights.h"
+#include "lib/train/features.h"
+
+#include <stdlib.h>
+
+struct options {
+	const char *teacher, *data, *out;
+	struct recipe recipe;
+	int64_t workers, cache;
+};
+
+enum { KEY_TEACHER = 0x1001, KEY_DATA, KEY_WORKERS, KEY_CACHE };
+
+static const struct argp_option table[] = {
+	{"teacher", KEY_TEACHER, "FILE", 0, "Weights of the teacher", 0},
+	{"data", KEY_DATA, "FILE", 0, "Images the student will train on", 0},
+	{"output", 'o', "FILE", 0, "Features to write; - is standard output", 0},
+	{"workers", KEY_WORKERS, "N", 0, "Threads that make batches (default 1)", 0},
+	{"cache", KEY_CACHE, "MIB", 0, "Keep data up to this size in memory (default 4096)", 0},
+	RECIPE_OPTIONS, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case KEY_TEACHER:
+		o->teacher = arg;
+		return 0;
+	case KEY_DATA:
+		o->data = arg;
+		return 0;
+	case 'o':
+		o->out = arg;
+		return 0;
+	case KEY_WORKERS:
+		o->workers = cli_integer(state, "--workers", arg, 0, 1024);
+		return 0;
+	case KEY_CACHE:
+		o->cache = cli_integer(state, "--cache", arg, 0, 1 << 30);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is not expected", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->teacher || !o->data || (!o->out && !cli.dry_run))
+			argp_error(state, "--teacher, --data and --output are needed");
+		return 0;
+	}
+	return recipe_option(&o->recipe, key, arg, state);
+}
+
+struct extraction {
+	const struct options *o;
+	struct settings settings;
+	const struct device *device;
+	struct network *teacher;
+	struct dataset *data;
+	struct batches *batches;
+	struct program *program;
+	tensor pixels, tokens, logits;
+	void *block;
+	real *host_tokens, *host_logits;
+	uint8_t *host_pixels;
+	int64_t views, rows;
+	int mixing;
+};
+
+static int open_batches(struct extraction *x)
+{
+	const struct train_settings *t = &x->settings.train;
+	struct batches_settings b = {.augment = x->settings.augment,
+		.train = 1,
+		.shuffle = x->mixing,
+		.batch = t->batch,
+		.shards = t->shards,
+		.repeats = t->repeat_aug,
+		.limit = x->mixing ? t->limit : 0,
+		.first = x->mixing ? t->first : 0,
+		.seed = cli.seed,
+		.workers = (int)x->o->workers};
+
+	b.augment.size = x->teacher->config.image;
+	return batches_open(&x->batches, x->data, &b);
+}
+
+static int build(struct extraction *x)
+{
+	int64_t b = x->settings.train.batch, S = x->teacher->config.image;
+	struct network_want want = {0};
+	struct network_out y;
+	tensor image;
+
+	x->program = program_new(PROGRAM_EVAL);
+	if (!x->program)
+		return STATUS_SYSTEM;
+	x->pixels = program_input(x->program, "pixels", TYPE_U8, 4, (int64_t[]){b, S, S, 3});
+	image = image_input(x->program, x->pixels, b / x->settings.train.shards);
+	network_build(x->teacher, x->program, image, &want, &y);
+	if (y.tokens) {
+		x->tokens = x->settings.distill.target == TARGET_PRENORM ? y.last : y.tokens;
+		program_keep(x->program, x->tokens, "tokens");
+		x->logits = program_keep(x->program, y.logits, "logits");
+	}
+	return program_plan(x->program, x->device);
+}
+
+static int allocate(struct extraction *x)
+{
+	x->block = x->device->alloc(program_bytes(x->program));
+	x->host_tokens = memory_new(x->tokens->count, sizeof(real));
+	x->host_logits = memory_new(x->logits->count, sizeof(real));
+	x->host_pixels = memory_new(x->pixels->count, 1);
+	if (!x->block || !x->host_tokens || !x->host_logits || !x->host_pixels)
+		return STATUS_SYSTEM;
+	return program_bind(x->program, x->block);
+}
+
+/* Batches that are not full are filled up with what was there before. */
+static int run_batch(struct extraction *x, const struct batch *b)
+{
+	int64_t size = x->pixels->count / x->settings.train.batch;
+	tensor erase = program_find(x->program, "erase"), mix = program_find(x->program, "mix");
+	struct step step = {.seed = cli.seed, .epoch = b->epoch, .divisor = 1, .scale = 1};
+	int32_t *boxes = memory_new(erase->count, sizeof(*boxes));
+	real *rows = memory_new(mix->count, sizeof(*rows));
+
+	if (!boxes || !rows) {
+		free(boxes);
+		free(rows);
+		return STATUS_SYSTEM;
+	}
+	for (int64_t i = 0; i < b->count * size; i++)
+		x->host_pixels[i] = b->pixels[i];
+	for (int64_t i = 0; i < b->count * 6; i++)
+		boxes[i] = b->erase[i];
+	for (int64_t i = 0; i < mix->count; i++)
+		rows[i] = b->mix[i];
+	tensor_put(x->program, x->pixels, x->host_pixels);
+	tensor_put(x->program, erase, boxes);
+	tensor_put(x->program, mix, rows);
+	program_forward(x->program, &step);
+	tensor_get(x->program, x->tokens, x->host_tokens);
+	tensor_get(x->program, x->logits, x->host_logits);
+	free(boxes);
+	free(rows);
+	return 0;
+}
+
+static int extract(struct extraction *x, struct h5 *f)
+{
+	int64_t n = batches_per_epoch(x->batches);
+	struct progress progress;
+
+	progress_start(&progress, "extracting", "batches", 0, n * x->views);
+	for (int64_t v = 0; v < x->views; v++) {
+		TRY(batches_seek(x->batches, v, 0));
+		for (int64_t i = 0; i < n; i++) {
+			struct batch b;
+
+			TRY(batches_next(x->batches, &b));
+			TRY(run_batch(x, &b));
+			TRY(features_write(f, &x->teacher->config, v, b.position, b.count,
+				x->host_tokens, x->host_logits));
+			progress_update(&progress, v * n + i + 1, "%s", "");
+		}
+	}
+	progress_end(&progress);
+	cli.provenance.seconds = cli_seconds();
+	return provenance_write(&cli.provenance, f);
+}
+
+static int check(struct extraction *x)
+{
+	const struct train_settings *t = &x->settings.train;
+
+	x->mixing = features_mixing(&x->settings);
+	x->views = t->views ? t->views : t->epochs;
+	x->rows = features_rows(&x->settings, x->data->count);
+	if (t->repeat_aug > 1 && !x->mixing)
+		return error(STATUS_USAGE, "repeat_aug=%lld: rows are kept per image: use 1",
+			(long long)t->repeat_aug);
+	if (t->shards < 1 || t->batch % t->shards)
+		return error(STATUS_USAGE, "batch %lld does not deal into %lld shards",
+			(long long)t->batch, (long long)t->shards);
+	cli_say("%lld images, %lld views: %.1f MiB of features", (long long)x->rows,
+		(long long)x->views,
+		features_bytes(&x->teacher->config, x->rows, x->views) / 1048576.0);
+	return 0;
+}
+
+static int work(struct extraction *x)
+{
+	struct weights_source source = {.path = x->o->teacher};
+	struct h5 *f;
+	int status;
+
+	TRY(recipe_apply(&x->o->recipe, &x->settings));
+	TRY(cli_open_device(&x->device));
+	cli.provenance.device = x->device->name;
+	cli.provenance.settings = settings_text(&x->settings);
+	TRY(weights_open(&x->teacher, &f, &source, x->device));
+	TRY(provenance_input(&cli.provenance, f));
+	h5_close(&f);
+	TRY(dataset_open(&x->data, x->o->data, (size_t)x->o->cache << 20));
+	TRY(provenance_input(&cli.provenance, x->data->file));
+	TRY(check(x));
+	if (cli.dry_run)
+		return 0;
+	TRY(open_batches(x));
+	TRY(build(x));
+	TRY(allocate(x));
+	TRY(features_create(
+		&f, x->o->out, &x->teacher->config, &x->settings, cli.seed, x->rows, x->views));
+	status = extract(x, f);
+	if (status) {
+		h5_close(&f);
+		return status;
+	}
+	return h5_commit(&f);
+}
+
+static int run(const struct options *o)
+{
+	struct extraction x = {.o = o};
+	int status = work(&x);
+
+	batches_close(x.batches);
+	program_free(x.program);
+	if (x.block)
+		x.device->release(x.block);
+	network_free(x.teacher);
+	dataset_close(x.data);
+	free(x.host_tokens);
+	free(x.host_logits);
+	free(x.host_pixels);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {table, parse, 0,
+		"Runs a teacher over every view of a data set and keeps its final tokens and "
+		"logits.\v"
+		"The settings must be those of the distillation that will read the file (seed, "
+		"augmentation, epochs or views; with mixing also batch and shards).\n\n"
+		"Example:\n"
+		"  extract-teacher-features --teacher t.h5 --data train.h5 --recipe wsab.conf \\\n"
+		"    --set views=1 -o features.h5\n",
+		0, 0, 0};
+	struct options o = {.workers = 1, .cache = 4096};
+
+	cli_start(&argp, argc, argv, &o,
+		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE);
+	return cli_end(run(&o));
+}

@@ -1,0 +1,185 @@
+/* A fresh network of a named architecture; --list names them all with their counts. */
+#include "lib/base/error.h"
+#include "lib/cli/cli.h"
+#include "lib/cli/recipe.h"
+#include "lib/models/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	KEY_INPUT = 0x1001,
+	KEY_PATCH,
+	KEY_CLASSES,
+	KEY_MLP,
+	KEY_DEPTH,
+	KEY_ORDER,
+	KEY_INIT,
+	KEY_LIST
+};
+
+static const char *const orders[] = {"raster", "scan", NULL};
+static const char *const inits[] = {"upstream", "tm", NULL};
+
+struct options {
+	const char *arch, *out;
+	int64_t input, patch, classes, depth;
+	double mlp_ratio;
+	int order, init, list;
+};
+
+static const struct argp_option table[] = {{"arch", 'a', "NAME", 0, "Architecture; see --list", 0},
+	{"output", 'o', "FILE", 0, "Weights to write; - is standard output", 0},
+	{"input", KEY_INPUT, "PIXELS", 0, "Side of the input (default: the architecture's)", 0},
+	{"patch", KEY_PATCH, "PIXELS", 0, "Pixels a token covers (default: the architecture's)", 0},
+	{"classes", KEY_CLASSES, "N", 0, "Classes of the head (default: the architecture's)", 0},
+	{"depth", KEY_DEPTH, "N", 0, "Layers (default: the architecture's)", 0},
+	{"mlp-ratio", KEY_MLP, "R", 0,
+		"Hidden width of the MLP over the width; 0: a student's block as published", 0},
+	{"param-order", KEY_ORDER, "raster|scan", 0,
+		"PlainMamba: delta, B and C stay in raster order as in the public code, or follow "
+		"the "
+		"scan as in the paper (default raster)",
+		0},
+	{"init", KEY_INIT, "upstream|tm", 0,
+		"PlainMamba: its own first values, or the TransMamba release's (default upstream)",
+		0},
+	{"list", KEY_LIST, 0, 0, "Print every architecture with parameters and input", 0}, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'a':
+		o->arch = arg;
+		return 0;
+	case 'o':
+		o->out = arg;
+		return 0;
+	case KEY_INPUT:
+		o->input = cli_integer(state, "--input", arg, 1, 8192);
+		return 0;
+	case KEY_PATCH:
+		o->patch = cli_integer(state, "--patch", arg, 1, 512);
+		return 0;
+	case KEY_CLASSES:
+		o->classes = cli_integer(state, "--classes", arg, 1, 1000000);
+		return 0;
+	case KEY_DEPTH:
+		o->depth = cli_integer(state, "--depth", arg, 1, NETWORK_LAYERS);
+		return 0;
+	case KEY_MLP:
+		o->mlp_ratio = cli_number(state, "--mlp-ratio", arg, 0, 64);
+		return 0;
+	case KEY_ORDER:
+		o->order = cli_choice(state, "--param-order", arg, orders);
+		return 0;
+	case KEY_INIT:
+		o->init = cli_choice(state, "--init", arg, inits);
+		return 0;
+	case KEY_LIST:
+		o->list = 1;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is not expected", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->list && (!o->arch || !o->out))
+			argp_error(state, "--arch and --output are needed, or --list");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static void apply(const struct options *o, struct network_config *c)
+{
+	c->image = o->input ? o->input : c->image;
+	c->patch = o->patch ? o->patch : c->patch;
+	c->classes = o->classes ? o->classes : c->classes;
+	c->depth = o->depth ? o->depth : c->depth;
+	c->mlp_ratio = o->mlp_ratio >= 0 ? o->mlp_ratio : c->mlp_ratio;
+	c->scan_order = o->order;
+	c->release_init = o->init;
+}
+
+static int list(const struct options *o)
+{
+	struct result *r = result_new(stdout);
+	int status = r ? 0 : STATUS_SYSTEM;
+
+	for (int i = 0; !status && network_at(i); i++) {
+		struct network_config c = *network_at(i);
+		struct network *n;
+
+		apply(o, &c);
+		status = network_new(&n, &c, NULL);
+		if (status)
+			break;
+		result_text(r, "arch", c.arch);
+		result_int(r, "parameters", model_parameters(n->model, 0));
+		result_int(r, "input", c.image);
+		result_int(r, "patch", c.patch);
+		result_int(r, "tokens",
+			network_extra_tokens(&c) + network_grid(&c) * network_grid(&c));
+		result_int(r, "classes", c.classes);
+		result_int(r, "width", c.dim);
+		result_int(r, "layers", c.depth);
+		result_real(r, "mlp_ratio", c.mlp_ratio, "%g");
+		result_row(r);
+		network_free(n);
+	}
+	result_free(r);
+	return status;
+}
+
+static int write_weights(const struct options *o, const struct network *n)
+{
+	struct h5 *f;
+	int status;
+
+	TRY(h5_create(&f, o->out, "weights"));
+	status = weights_save(n, f);
+	if (!status)
+		status = provenance_write(&cli.provenance, f);
+	if (status) {
+		h5_close(&f);
+		return status;
+	}
+	return h5_commit(&f);
+}
+
+static int run(const struct options *o)
+{
+	struct network_config c;
+	struct network *n;
+	int status;
+
+	if (o->list)
+		return list(o);
+	TRY(network_find(o->arch, &c));
+	apply(o, &c);
+	TRY(network_new(&n, &c, NULL));
+	status = model_allocate(n->model, device_cpu(), 0);
+	if (!status)
+		status = model_init(n->model, 0, cli.seed);
+	if (!status)
+		status = write_weights(o, n);
+	network_free(n);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {table, parse, 0,
+		"Makes a fresh network of a named architecture.\v"
+		"Examples:\n"
+		"  init-weights --list\n"
+		"  init-weights --arch pmamba-t --classes 100 --mlp-ratio 4 --seed 1 -o "
+		"student.h5\n",
+		0, 0, 0};
+	struct options o = {.mlp_ratio = -1};
+
+	cli_start(&argp, argc, argv, &o, CLI_SEED | CLI_PROVENANCE | CLI_JSON);
+	return cli_end(run(&o));
+}
