@@ -5,8 +5,8 @@
 #include "kernels/conv2d.h"
 #include "kernels/conv_tile.h"
 
-#define CONV_THREADS 64	  /* at most: each has rows of its own */
-#define CONV_SMALL 200000 /* multiplications below which one thread is faster */
+#define CONV_THREADS 64	   /* at most: each has rows of its own */
+#define CONV_SMALL 1000000 /* multiplications below which one thread is faster */
 
 /*
  * A convolution with any layout of weights: in (b, in_h, in_w, in_c), its pixels `spread` apart
