@@ -29,8 +29,9 @@ static int has_memory(const struct tensor *t)
 /* Last to first: which calls take part in backward, and who sets and who adds. */
 static void plan_backward(struct program *p, char *written)
 {
+	/* a parameter's gradient is added to from the start: the caller clears it once a step */
 	for (int i = 0; i < p->n_tensors; i++)
-		written[i] = (p->tensors[i]->flags & TENSOR_SEED) != 0;
+		written[i] = (p->tensors[i]->flags & (TENSOR_SEED | TENSOR_PARAM)) != 0;
 	for (int i = p->n_calls - 1; i >= 0; i--) {
 		struct call *c = &p->calls[i];
 		int wanted = 0;
