@@ -63,10 +63,9 @@ static struct keys keys_of(const struct attention *p, const struct head *a, int6
 static struct keys keys_of_block(
 	const struct attention *p, const struct head *a, int64_t i, int64_t n)
 {
-	int64_t panel = gemm_panel();
 	struct keys first = keys_of(p, a, i), last = keys_of(p, a, i + n - 1);
 
-	return (struct keys){first.from / panel * panel, gemm_padded(last.to)};
+	return (struct keys){first.from / GEMM_PANEL * GEMM_PANEL, gemm_padded(last.to)};
 }
 
 /* s (n, pad) = x_i . y_j, for the keys of the block; packed is y's transpose. */
@@ -86,38 +85,73 @@ static void products(const struct attention *p, const struct head *a, real *s, i
 	gemm_tile(&t);
 }
 
-/* A row of scores becomes exp(scale s - max) * factor inside the query's keys, 0 elsewhere. */
-static void weights_of_row(
-	const struct head *a, real *s, struct keys block, struct keys keys, real max, real *sum)
+/* Values of the block's part of a row: a multiple of the lanes, which spares loops their rest. */
+static inline int64_t width_of(struct keys block)
 {
-	real total = 0, scale = a->scale;
-
-	for (int64_t j = block.from; j < keys.from; j++)
-		s[j] = 0;
-#pragma omp simd reduction(+ : total)
-	for (int64_t j = keys.from; j < keys.to; j++) {
-		s[j] = vexp(scale * s[j] - max);
-		total += s[j];
-	}
-	for (int64_t j = keys.to; j < block.to; j++)
-		s[j] = 0;
-	*sum = total;
+	return (block.to - block.from) & ~(int64_t)(GEMM_PANEL - 1);
 }
 
-static real largest(const real *s, struct keys keys)
+/* Scores of keys that the query does not see become -infinity. */
+INLINE void hide(real *s, struct keys block, struct keys keys)
 {
-	real max = s[keys.from];
+	for (int64_t j = block.from; j < keys.from; j++)
+		s[j] = -INFINITY;
+	for (int64_t j = keys.to; j < block.to; j++)
+		s[j] = -INFINITY;
+}
 
+INLINE real largest(const real *s, int64_t n)
+{
+	real max = s[0];
+
+	n &= ~(int64_t)(GEMM_PANEL - 1);
 #pragma omp simd reduction(max : max)
-	for (int64_t j = keys.from; j < keys.to; j++)
+	for (int64_t j = 0; j < n; j++)
 		max = s[j] > max ? s[j] : max;
 	return max;
 }
 
-static void scale_row(real *s, struct keys keys, real factor)
+INLINE real total_product(const real *a, const real *b, int64_t n)
 {
+	vec sum = {0};
+
+	for (int64_t j = 0; j < n; j += LANES)
+		sum += vec_load(a + j) * vec_load(b + j);
+	return vec_sum(sum);
+}
+
+/* e^x for x <= 0, 0 below -87.33: vexp_minus of all lanes */
+INLINE vec vec_exp_minus(vec x)
+{
+	vec e;
+
+	for (int l = 0; l < LANES; l++)
+		e[l] = vexp_minus(x[l]);
+	return e;
+}
+
+/* s becomes exp(scale s - max) factor; returns the sum before the factor. n: whole panels. */
+INLINE real exponentials(real *s, int64_t n, real scale, real max, real factor)
+{
+	vec first = {0}, second = {0};
+
+	for (int64_t j = 0; j < n; j += 2 * LANES) {
+		vec a = vec_exp_minus(scale * vec_load(s + j) - max);
+		vec b = vec_exp_minus(scale * vec_load(s + j + LANES) - max);
+
+		first += a;
+		second += b;
+		*(vec *)(s + j) = a * factor;
+		*(vec *)(s + j + LANES) = b * factor;
+	}
+	return vec_sum(first + second);
+}
+
+INLINE void scale_row(real *s, int64_t n, real factor)
+{
+	n &= ~(int64_t)(GEMM_PANEL - 1);
 #pragma omp simd
-	for (int64_t j = keys.from; j < keys.to; j++)
+	for (int64_t j = 0; j < n; j++)
 		s[j] *= factor;
 }
 
@@ -125,14 +159,13 @@ static void scale_row(real *s, struct keys keys, real factor)
 static void softmax(const struct attention *p, const struct head *a, real *s, int64_t i, int64_t n,
 	struct keys block, real *stat)
 {
-	for (int64_t r = 0; r < n; r++, s += a->pad, stat += 2) {
-		struct keys keys = keys_of(p, a, i + r);
-		real sum;
+	int64_t width = width_of(block);
 
-		stat[0] = a->scale * largest(s, keys);
-		weights_of_row(a, s, block, keys, stat[0], &sum);
-		stat[1] = 1 / sum;
-		scale_row(s, keys, stat[1]);
+	for (int64_t r = 0; r < n; r++, s += a->pad, stat += 2) {
+		hide(s, block, keys_of(p, a, i + r));
+		stat[0] = a->scale * largest(s + block.from, width);
+		stat[1] = 1 / exponentials(s + block.from, width, a->scale, stat[0], 1);
+		scale_row(s + block.from, width, stat[1]);
 	}
 }
 
@@ -212,17 +245,18 @@ void attention_forward_fast(const struct attention *p, real *y, real *stat, cons
 static void score_back(const struct attention *p, const struct head *a, real *s, real *dp,
 	int64_t i, int64_t n, struct keys block, const real *stat)
 {
-	for (int64_t r = 0; r < n; r++, s += a->pad, dp += a->pad, stat += 2) {
-		struct keys keys = keys_of(p, a, i + r);
-		real mean = 0, scale = a->scale, unused;
+	int64_t width = width_of(block);
 
-		weights_of_row(a, s, block, keys, stat[0], &unused);
-		scale_row(s, keys, stat[1]);
-#pragma omp simd reduction(+ : mean)
-		for (int64_t j = keys.from; j < keys.to; j++)
-			mean += s[j] * dp[j];
+	s += block.from;
+	dp += block.from;
+	for (int64_t r = 0; r < n; r++, s += a->pad, dp += a->pad, stat += 2) {
+		real mean, scale = a->scale;
+
+		hide(s - block.from, block, keys_of(p, a, i + r));
+		exponentials(s, width, scale, stat[0], stat[1]);
+		mean = total_product(s, dp, width);
 #pragma omp simd
-		for (int64_t j = block.from; j < block.to; j++)
+		for (int64_t j = 0; j < width; j++)
 			dp[j] = s[j] * (dp[j] - mean) * scale;
 	}
 }

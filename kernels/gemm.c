@@ -2,40 +2,8 @@
 
 #include <string.h>
 
-/* A tile of C in registers: ROWS rows, two vectors wide. */
-#if defined(__AVX512F__)
-#define VECTOR_BYTES 64
-#define ROWS 12
-#elif defined(__AVX__)
-#define VECTOR_BYTES 32
-#define ROWS 6
-#elif defined(__aarch64__)
-#define VECTOR_BYTES 16
-#define ROWS 12
-#else
-#define VECTOR_BYTES 16
-#define ROWS 6
-#endif
-#define LANES (VECTOR_BYTES / (int)sizeof(real))
-#define PANEL (2 * LANES)
-#define INLINE static inline __attribute__((always_inline))
-
-typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
-
-int64_t gemm_panel(void)
-{
-	return PANEL;
-}
-
-int64_t gemm_padded(int64_t n)
-{
-	return (n + PANEL - 1) / PANEL * PANEL;
-}
-
-int64_t gemm_packed(int64_t k, int64_t n)
-{
-	return k * gemm_padded(n);
-}
+#define ROWS GEMM_ROWS
+#define PANEL GEMM_PANEL
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -53,6 +21,12 @@ static void pack_panel(
 	}
 	if (width < PANEL)
 		memset(to, 0, k * PANEL * sizeof(real));
+	if (b_col == 1) {
+		for (int64_t i = 0; i < k; i++)
+			for (int64_t j = 0; j < width; j++)
+				to[i * PANEL + j] = b[i * b_row + j];
+		return;
+	}
 	for (int64_t i0 = 0; i0 < k; i0 += 16) /* a cache line of each column at a time */
 		for (int64_t j = 0; j < width; j++)
 			for (int64_t i = i0; i < least(i0 + 16, k); i++)
@@ -158,7 +132,7 @@ static void finish_part(const struct target *t, int rows, const real *part)
 	MICRO_OF(micro_##rows, rows, stride, 1)                                                    \
 	MICRO_OF(micro_packed_##rows, rows, 1, ROWS)
 
-#if ROWS == 12
+#if GEMM_ROWS == 12
 MICRO(12)
 MICRO(8)
 #define micro_full micro_12
@@ -228,20 +202,26 @@ static void tile_direct(const struct gemm_tile *t, int64_t k0, int64_t k)
 		}
 }
 
-/* A is transposed: a strip of it is packed and meets all panels. */
+#define CHUNK 96 /* transposed rows packed at a time: a multiple of every ROWS */
+
+/* A is transposed: chunks of it are packed, and a panel meets a whole chunk. */
 static void tile_transposed(const struct gemm_tile *t, int64_t k0, int64_t k)
 {
-	real a[GEMM_BLOCK * ROWS] __attribute__((aligned(64)));
+	real a[GEMM_BLOCK * CHUNK] __attribute__((aligned(64)));
 
-	for (int64_t i = 0; i < t->m; i += ROWS) {
-		int64_t rows = least(ROWS, t->m - i);
+	for (int64_t i0 = 0; i0 < t->m; i0 += CHUNK) {
+		int64_t end = least(i0 + CHUNK, t->m);
 
-		pack_rows(a, t->a + i + k0 * t->a_col, t->a_col, rows, k);
-		for (int64_t j = 0; j < t->n; j += PANEL) {
-			struct target to = target_of(t, k0, i, j);
+		for (int64_t i = i0; i < end; i += ROWS)
+			pack_rows(a + (i - i0) * k, t->a + i + k0 * t->a_col, t->a_col,
+				least(ROWS, end - i), k);
+		for (int64_t j = 0; j < t->n; j += PANEL)
+			for (int64_t i = i0; i < end; i += ROWS) {
+				struct target to = target_of(t, k0, i, j);
 
-			strip(rows, k, a, 1, 1, t->packed + j * t->k + k0 * PANEL, &to);
-		}
+				strip(least(ROWS, end - i), k, a + (i - i0) * k, 1, 1,
+					t->packed + j * t->k + k0 * PANEL, &to);
+			}
 	}
 }
 

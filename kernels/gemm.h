@@ -12,18 +12,30 @@
 #ifndef KERNELS_GEMM_H
 #define KERNELS_GEMM_H
 
-#include "kernels/real.h"
+#include "kernels/lanes.h"
 
 #define GEMM_BLOCK 256
 
+/* A tile of C in registers: GEMM_ROWS rows of one panel. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define GEMM_ROWS 12
+#else
+#define GEMM_ROWS 6
+#endif
+#define GEMM_PANEL (2 * LANES)
+
 /* --- one thread --- */
 
-/* Columns of a panel. */
-int64_t gemm_panel(void);
-
 /* n rounded up to whole panels, and the reals that k rows of it take when packed. */
-int64_t gemm_padded(int64_t n);
-int64_t gemm_packed(int64_t k, int64_t n);
+static inline int64_t gemm_padded(int64_t n)
+{
+	return (n + GEMM_PANEL - 1) / GEMM_PANEL * GEMM_PANEL;
+}
+
+static inline int64_t gemm_packed(int64_t k, int64_t n)
+{
+	return k * gemm_padded(n);
+}
 
 void gemm_pack(real *to, const real *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n);
 

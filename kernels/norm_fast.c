@@ -1,4 +1,5 @@
 #include "kernels/norm.h"
+#include "kernels/lanes.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,21 +13,46 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Sum over the row of x. */
+INLINE real row_sum(const real *x, int64_t n)
+{
+	int64_t whole = n / LANES * LANES;
+	vec sum = {0};
+	real total;
+
+	for (int64_t i = 0; i < whole; i += LANES)
+		sum += vec_load(x + i);
+	total = vec_sum(sum);
+	for (int64_t i = whole; i < n; i++)
+		total += x[i];
+	return total;
+}
+
+/* Sum over the row of (x - mean)^2. */
+INLINE real row_squares(const real *x, real mean, int64_t n)
+{
+	int64_t whole = n / LANES * LANES;
+	vec sum = {0};
+	real total;
+
+	for (int64_t i = 0; i < whole; i += LANES) {
+		vec d = vec_load(x + i) - mean;
+
+		sum += d * d;
+	}
+	total = vec_sum(sum);
+	for (int64_t i = whole; i < n; i++)
+		total += (x[i] - mean) * (x[i] - mean);
+	return total;
+}
+
 static void row_forward(const struct norm *p, real *y, real *stat, const real *x,
 	const real *weight, const real *bias)
 {
 	int64_t C = p->dim;
-	real sum = 0, squares = 0, mean, rstd;
+	real mean = p->centred ? row_sum(x, C) / C : 0;
+	real rstd = 1 / REAL_M(sqrt)(row_squares(x, mean, C) / C + p->eps);
 
-	if (p->centred)
-#pragma omp simd reduction(+ : sum)
-		for (int64_t i = 0; i < C; i++)
-			sum += x[i];
-	mean = sum / C;
-#pragma omp simd reduction(+ : squares)
-	for (int64_t i = 0; i < C; i++)
-		squares += (x[i] - mean) * (x[i] - mean);
-	rstd = 1 / REAL_M(sqrt)(squares / C + p->eps);
 	stat[0] = mean;
 	stat[1] = rstd;
 	if (weight && bias)
@@ -48,40 +74,57 @@ void norm_forward_fast(const struct norm *p, real *y, real *stat, const real *x,
 		row_forward(p, y + r * p->dim, stat + 2 * r, x + r * p->dim, weight, bias);
 }
 
+/* Sums over the row of g = dy w and of g (x - mean). */
+INLINE void row_products(
+	real sums[2], const real *dy, const real *x, const real *w, real mean, int64_t n)
+{
+	int64_t whole = n / LANES * LANES;
+	vec g_sum = {0}, gx_sum = {0};
+
+	for (int64_t i = 0; i < whole; i += LANES) {
+		vec g = vec_load(dy + i);
+
+		if (w)
+			g *= vec_load(w + i);
+		g_sum += g;
+		gx_sum += g * (vec_load(x + i) - mean);
+	}
+	sums[0] = vec_sum(g_sum);
+	sums[1] = vec_sum(gx_sum);
+	for (int64_t i = whole; i < n; i++) {
+		real g = w ? dy[i] * w[i] : dy[i];
+
+		sums[0] += g;
+		sums[1] += g * (x[i] - mean);
+	}
+}
+
+INLINE void row_back_as(const struct norm *p, real *dx, const int acc, const real *dy,
+	const real *stat, const real *x, const real *w)
+{
+	real mean = stat[0], rstd = stat[1], sums[2], shift, slope;
+	int64_t C = p->dim;
+
+	row_products(sums, dy, x, w, mean, C);
+	shift = p->centred ? sums[0] / C : 0;
+	slope = sums[1] * rstd * rstd / C;
+#pragma omp simd
+	for (int64_t i = 0; i < C; i++) {
+		real d = rstd * ((w ? dy[i] * w[i] : dy[i]) - (x[i] - mean) * slope - shift);
+
+		dx[i] = acc ? dx[i] + d : d;
+	}
+}
+
 static void row_back(const struct norm *p, real *dx, int acc, const real *dy, const real *stat,
 	const real *x, const real *w)
 {
-	real mean = stat[0], rstd = stat[1], g_sum = 0, gh_sum = 0;
-	int64_t C = p->dim;
-
-	if (w)
-#pragma omp simd reduction(+ : g_sum, gh_sum)
-		for (int64_t i = 0; i < C; i++) {
-			g_sum += dy[i] * w[i];
-			gh_sum += dy[i] * w[i] * (x[i] - mean);
-		}
+	if (w && acc)
+		row_back_as(p, dx, 1, dy, stat, x, w);
+	else if (w)
+		row_back_as(p, dx, 0, dy, stat, x, w);
 	else
-#pragma omp simd reduction(+ : g_sum, gh_sum)
-		for (int64_t i = 0; i < C; i++) {
-			g_sum += dy[i];
-			gh_sum += dy[i] * (x[i] - mean);
-		}
-	gh_sum *= rstd * rstd / C;
-	g_sum = p->centred ? g_sum / C : 0;
-	if (w)
-#pragma omp simd
-		for (int64_t i = 0; i < C; i++) {
-			real d = rstd * (dy[i] * w[i] - (x[i] - mean) * gh_sum - g_sum);
-
-			dx[i] = acc ? dx[i] + d : d;
-		}
-	else
-#pragma omp simd
-		for (int64_t i = 0; i < C; i++) {
-			real d = rstd * (dy[i] - (x[i] - mean) * gh_sum - g_sum);
-
-			dx[i] = acc ? dx[i] + d : d;
-		}
+		row_back_as(p, dx, acc, dy, stat, x, NULL);
 }
 
 /* Adds a row to the sums dw and db (dim). */

@@ -6,6 +6,7 @@
  * finite arguments unless said (tests/kernel_vmath.c):
  *
  *	vexp		2 ulp; 0 below -87.33 (no denormal results), infinite above 88.72
+ *	vexp_minus	2 ulp, for x <= 0 alone; 0 below -87.33
  *	vexp2_minus	3e-7 relative, for x <= 0 alone: 2^x, 0 below -126
  *	vlog		2 ulp for normal x; -inf at 0, NaN below
  *	vsoftplus	3e-7 relative; log(1 + e^x), exactly x above 20
@@ -29,6 +30,11 @@
 #ifdef REAL_DOUBLE
 
 VMATH real vexp(real x)
+{
+	return exp(x);
+}
+
+VMATH real vexp_minus(real x)
 {
 	return exp(x);
 }
@@ -106,6 +112,13 @@ VMATH float vexp(float x)
 	y = x > 80 ? y * y : y;
 	y = x < -87.33f ? 0 : y;
 	return x > 88.7228394f ? INFINITY : y;
+}
+
+VMATH float vexp_minus(float x)
+{
+	float y = vmath_exp_core(x);
+
+	return x < -87.33f ? 0 : y;
 }
 
 /* e^-|x|, no overflow possible */

@@ -26,6 +26,7 @@ static double silu64(double x)
 		_Pragma("omp simd") for (int64_t i = 0; i < n; i++) y[i] = v##name(x[i]);          \
 	}
 LOOP(exp)
+LOOP(exp_minus)
 LOOP(exp2_minus)
 LOOP(log)
 LOOP(softplus)
@@ -45,6 +46,8 @@ static const struct function {
 } functions[] = {
 	{"exp", exp_loop, exp, -87.32f, 88.722f, 2.4e-7,
 		{0, 1, -88, 0, -INFINITY, 0, 89, INFINITY, INFINITY, INFINITY}, 5},
+	{"exp_minus", exp_minus_loop, exp, -87.32f, 0, 2.4e-7,
+		{0, 1, -88, 0, -INFINITY, 0, -1e30f, 0}, 4},
 	{"exp2_minus", exp2_minus_loop, exp2, -126, 0, 3e-7,
 		{0, 1, -1, 0.5f, -127, 0, -INFINITY, 0}, 4},
 	{"log", log_loop, log, 1.2e-38f, 3.4e38f, 2.4e-7,
