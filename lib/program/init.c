@@ -91,7 +91,7 @@ static double draw_normal(const struct draw *d, int64_t i)
 
 static double element(const struct param *p, const struct draw *d, int64_t i)
 {
-	int64_t last = p->shape[p->dims - 1], column = i % last;
+	int64_t last = p->dims ? p->shape[p->dims - 1] : 1, column = i % last;
 	int64_t rows = p->dims > 1 ? p->shape[p->dims - 2] : 1;
 
 	switch (p->init) {
