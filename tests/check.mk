@@ -25,6 +25,14 @@ check-tidy: $B/version.h
 	@printf '%s\n' $(ANALYSED) | xargs -P$(shell nproc) -n4 bash -c \
 		'clang-tidy --quiet "$$@" -- $(STD) -fopenmp -I. -I$B -D_GNU_SOURCE $(PKG_CFLAGS) $(BLAS_CFLAGS)' tidy 2>/dev/null
 
+# The sources are read as for arm64 Linux, with the headers of this machine; nothing runs.
+.PHONY: check-arm64
+ARM64_CC ?= aarch64-linux-gnu-gcc
+check-arm64: $B/version.h ## do the sources compile for arm64? (needs gcc-aarch64-linux-gnu)
+	@printf '%s\n' $(ANALYSED) | xargs -P$(shell nproc) -n1 $(ARM64_CC) -fsyntax-only $(STD) $(WARN) -fopenmp \
+		-I. -I$B -D_GNU_SOURCE $(PKG_CFLAGS) -idirafter /usr/include -idirafter /usr/include/$(MACHINE)-linux-gnu \
+		$(BLAS_CFLAGS)
+
 # Sanitizers stop at the first finding (CONFIG=asan); leaks count.
 .PHONY: test-full test-asan test-asan-clang test-valgrind fuzz
 test-full: test check test-asan test-asan-clang test-valgrind $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
