@@ -18,6 +18,9 @@ void h5_library_start(void)
 {
 	static int started;
 
+	/* After a write that failed HDF5's own clean-up at exit crashes; we close what we open. */
+	if (!started)
+		H5dont_atexit();
 	if (!verbose)
 		H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 	if (started)
