@@ -11,7 +11,7 @@ lib/program	lib/program lib/base kernels
 lib/models	lib/models lib/program lib/io lib/base kernels
 lib/distill	lib/distill lib/models lib/program lib/data lib/io lib/base kernels
 lib/train	lib/train lib/distill lib/models lib/program lib/data lib/io lib/base kernels
-lib/cli		lib/cli lib/program lib/io lib/base
+lib/cli		lib/cli lib/report lib/train lib/distill lib/models lib/program lib/data lib/io lib/base
 tools		tools lib/cli lib/report lib/train lib/distill lib/models lib/program lib/data lib/io lib/base kernels
 '
 

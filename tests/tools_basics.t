@@ -3,6 +3,7 @@
 # that cannot be written. A new tool needs a line in `inputs`, or in `no_inputs`.
 
 load tools
+TM_BIN=$(realpath -m "$TM_BIN")
 
 # tool | arguments, @ is the input under test | a whole file of a kind that does not belong there
 inputs='
@@ -46,7 +47,7 @@ setup_file()
 	folder=$(mktemp -d)
 	cd "$folder"
 	PATH=$TM_BIN:$PATH
-	command -v make-shapes init-weights >/dev/null || return 0
+	command -v make-shapes >/dev/null && command -v init-weights >/dev/null || return 0
 	make-shapes --set cls --split train --count 64 -o images.h5
 	init-weights --arch deit-micro-t -o teacher.h5
 	init-weights --arch pmamba-micro-t -o student.h5
