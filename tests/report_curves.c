@@ -6,6 +6,7 @@
 #include "lib/base/error.h"
 #include "tests/tap.h"
 
+static const struct curve_filter all = {NULL, NULL};
 static char folder[] = "/tmp/report_curves.XXXXXX";
 
 static char *file(int i, const char *text)
@@ -25,7 +26,7 @@ static void check_curve(struct curve *c)
 	char *files[] = {file(0, "epoch\tloss\ttop1\n1\t4\t-\n2\t3\t10\n3\t2\t20\n"),
 		file(1, "epoch\ttop1\tloss\n2\t12\t1\n3\t23\t1\n3\t26\t1\n4\t40\t1\n")};
 
-	if (!ok(!curve_make(c, "a", files, 2, "epoch", "top1"), "a curve of two runs")) {
+	if (!ok(!curve_make(c, "a", files, 2, "epoch", "top1", &all), "a curve of two runs")) {
 		diag("%s", error_message());
 		return;
 	}
@@ -40,18 +41,31 @@ static void check_curve(struct curve *c)
 		"where a level is reached");
 }
 
+/* Rows of another kind, as a metrics file holds them. */
+static void check_filter(void)
+{
+	char *files[] = {file(3, "event\tepoch\tloss\nstep\t0.5\t9\nepoch\t1\t4\nstep\t1\t8\n")};
+	struct curve_filter where = {"event", "epoch"};
+	struct curve c;
+
+	ok(!curve_make(&c, "a", files, 1, "epoch", "loss", &where) && c.points == 1 &&
+			c.mean[0] == 4,
+		"only rows of one kind");
+	curve_release(&c);
+}
+
 static void check_refused(void)
 {
 	char *files[] = {file(2, "epoch\ttop1\n1\t-\n"), "/nonexistent"};
 	struct curve c;
 
-	ok(curve_make(&c, "a", files, 1, "epoch", "top2") == STATUS_DATA &&
+	ok(curve_make(&c, "a", files, 1, "epoch", "top2", &all) == STATUS_DATA &&
 			strstr(error_message(), "no column top2"),
 		"a column that is not there");
-	ok(curve_make(&c, "a", files, 1, "epoch", "top1") == STATUS_DATA &&
+	ok(curve_make(&c, "a", files, 1, "epoch", "top1", &all) == STATUS_DATA &&
 			strstr(error_message(), "no row"),
 		"no number at all");
-	ok(curve_make(&c, "a", files + 1, 1, "epoch", "top1") == STATUS_NOINPUT, "no file");
+	ok(curve_make(&c, "a", files + 1, 1, "epoch", "top1", &all) == STATUS_NOINPUT, "no file");
 }
 
 static int begins(const char *path, const char *with)
@@ -106,6 +120,7 @@ int main(void)
 	if (!mkdtemp(folder))
 		return 1;
 	check_curve(&c);
+	check_filter();
 	check_refused();
 	check_pictures(&c);
 	curve_release(&c);

@@ -57,10 +57,10 @@ static void unknown(const char *path, const char *name)
 
 static char *print(const struct table *t, enum render_format format)
 {
-	char *text = NULL;
+	char *text = NULL, *notes[] = {"another note"};
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
-	int status = render_table(t, format, f);
+	int status = render_table(t, format, notes, 1, f);
 
 	fclose(f);
 	return status ? NULL : text;
@@ -102,7 +102,7 @@ static void check_formats(const struct table *t)
 	has(text, "|---|---:|---:|---:|---:|---:|---:|\n");
 	has(text, "| Plain | 3000 | 43.00 ± 3.61 (3) | - | 48.50 | 70.00 | - |\n");
 	has(text, "| Trans | 1500, 3000 | 51.50 ± 2.12 (2) | +8.50 | - | 72.50 | +2.50 |\n");
-	has(text, "| Other | - | - | - | - | 71.00 | +0.10 [+1.00] |\n\na note\n");
+	has(text, "| Other | - | - | - | - | 71.00 | +0.10 [+1.00] |\n\nanother note\n\na note\n");
 	free(text);
 	text = print(t, RENDER_TSV);
 	has(text, "model\tdata share\tours\tours sd\tours n\tours delta\tbest\tbest sd\tbest n\t"
@@ -122,7 +122,7 @@ static void check_prefix(void)
 {
 	char *names[1];
 	struct table t;
-	const char *l = file("l6", "title = t\nmeasure = * | top1 | trans\n"
+	const char *l = file("l6", "title = t\nmeasure = * | top1 | trans | - | - | - | s-\n"
 				   "measure = * | top1 | scratch | - | - | s-\nrow = 25 | 25 %\n");
 
 	names[0] = (char *)file("r6", "name\tdata\tseed\ttop1\n25\tx\t0\t30\ns-25\tx\t0\t21\n");

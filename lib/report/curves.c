@@ -18,7 +18,15 @@ struct points {
 	int count;
 };
 
-static int add_file(struct points *p, const char *path, int file, const char *x, const char *y)
+static int counts(const struct tsv *t, int row, const struct curve_filter *where)
+{
+	const char *text = where->column ? tsv_get(t, row, where->column) : NULL;
+
+	return !where->column || (text && !strcmp(text, where->value));
+}
+
+static int add_file(struct points *p, const char *path, int file, const char *x, const char *y,
+	const struct curve_filter *where)
 {
 	struct point *grown, new = {.file = file};
 	struct tsv t;
@@ -34,7 +42,7 @@ static int add_file(struct points *p, const char *path, int file, const char *x,
 	if (!status)
 		p->at = grown;
 	for (int i = 0; !status && i < t.rows; i++) {
-		if (!tsv_number(tsv_get(&t, i, x), &new.x) ||
+		if (!counts(&t, i, where) || !tsv_number(tsv_get(&t, i, x), &new.x) ||
 			!tsv_number(tsv_get(&t, i, y), &new.y))
 			continue;
 		new.row = i;
@@ -87,14 +95,14 @@ static void average(struct curve *c, const struct points *p)
 }
 
 int curve_make(struct curve *c, const char *label, char *const *files, int count, const char *x,
-	const char *y)
+	const char *y, const struct curve_filter *where)
 {
 	struct points p = {0};
 	int status = 0;
 
 	*c = (struct curve){.label = label};
 	for (int f = 0; f < count && !status; f++)
-		status = add_file(&p, files[f], f, x, y);
+		status = add_file(&p, files[f], f, x, y, where);
 	if (!status && !p.count)
 		status = error(STATUS_DATA, "%s: no row has numbers in %s and %s", label, x, y);
 	if (!status) {

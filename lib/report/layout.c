@@ -52,7 +52,7 @@ static int set(struct layout *l, const char *key, char *value)
 	else if (!strcmp(key, "key"))
 		l->key = value;
 	else if (!strcmp(key, "measure"))
-		return add_line(&l->measures, value, 6);
+		return add_line(&l->measures, value, LAYOUT_FIELDS);
 	else if (!strcmp(key, "info"))
 		return add_line(&l->infos, value, 2);
 	else if (!strcmp(key, "row"))

@@ -4,7 +4,7 @@
  *
  *	title    = words over the table
  *	key      = the paper's column that names its rows
- *	measure  = data | metric | heading | paper's column | paper's difference | prefix
+ *	measure  = data | metric | heading | paper's column | paper's difference | prefix | against
  *	info     = column of the result rows | heading        shown in front, as it stands
  *	row      = name | label | paper's row | baseline's name
  *	decimals = digits after the point (2)
@@ -12,13 +12,14 @@
  *
  * A measure shows `metric` of the result rows whose `data` is given ("*": any); "best:top1" takes
  * the rows whose `weights` column is "best", plain names those where it is "last" or absent. With a
- * prefix the cell belongs to the result row named prefix + name, which is then its baseline too.
+ * prefix the cells belong to the result rows named prefix + name; `against` is the prefix of those
+ * they are compared with, in place of the baseline.
  * Errors: STATUS_NOINPUT, STATUS_DATA with file and line.
  */
 #ifndef REPORT_LAYOUT_H
 #define REPORT_LAYOUT_H
 
-enum { LAYOUT_FIELDS = 6 };
+enum { LAYOUT_FIELDS = 7 };
 
 struct layout_line {
 	char *field[LAYOUT_FIELDS]; /* NULL: absent or "-" */
@@ -29,7 +30,8 @@ enum measure_field {
 	MEASURE_HEADING,
 	MEASURE_PAPER,
 	MEASURE_DELTA,
-	MEASURE_PREFIX
+	MEASURE_PREFIX,
+	MEASURE_AGAINST
 };
 enum info_field { INFO_COLUMN, INFO_HEADING };
 enum row_field { ROW_NAME, ROW_LABEL, ROW_PAPER, ROW_BASELINE };

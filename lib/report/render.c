@@ -323,35 +323,38 @@ static char *origin(const struct table *t)
 	return text;
 }
 
-static void put_lines(
-	const struct table *t, const char *from, enum render_format format, int before, FILE *f)
+static const char *line_mark(enum render_format format)
 {
-	const char *mark = format == RENDER_TSV ? "# " : format == RENDER_LATEX ? "% " : "";
-
-	if (before) {
-		fprintf(f, "%s%s\n", format == RENDER_MARKDOWN ? "### " : mark, t->layout.title);
-		if (format == RENDER_MARKDOWN)
-			fputc('\n', f);
-		fprintf(f, "%s%s.\n", mark, from);
-		if (format == RENDER_MARKDOWN)
-			fputc('\n', f);
-	} else if (format != RENDER_TSV) {
-		for (int i = 0; i < t->layout.notes.count; i++)
-			fprintf(f, "%s%s%s\n", format == RENDER_MARKDOWN ? "\n" : "", mark,
-				t->layout.notes.line[i].field[0]);
-	}
+	return format == RENDER_TSV ? "# " : format == RENDER_LATEX ? "% " : "";
 }
 
-int render_table(const struct table *t, enum render_format format, FILE *f)
+static void put_heading(const struct table *t, const char *from, enum render_format format, FILE *f)
+{
+	const char *mark = line_mark(format), *space = format == RENDER_MARKDOWN ? "\n" : "";
+
+	fprintf(f, "%s%s\n%s", format == RENDER_MARKDOWN ? "### " : mark, t->layout.title, space);
+	fprintf(f, "%s%s.\n%s", mark, from, space);
+}
+
+static void put_note(const char *note, enum render_format format, FILE *f)
+{
+	fprintf(f, "%s%s%s\n", format == RENDER_MARKDOWN ? "\n" : "", line_mark(format), note);
+}
+
+int render_table(const struct table *t, enum render_format format, char *const *notes,
+	int note_count, FILE *f)
 {
 	struct grid g = {0};
 	char *from = origin(t);
 	int status = from ? build(&g, t, format == RENDER_TSV) : STATUS_SYSTEM;
 
 	if (!status) {
-		put_lines(t, from, format, 1, f);
+		put_heading(t, from, format, f);
 		put_grid(&g, format, f);
-		put_lines(t, from, format, 0, f);
+		for (int i = 0; i < note_count; i++)
+			put_note(notes[i], format, f);
+		for (int i = 0; i < t->layout.notes.count; i++)
+			put_note(t->layout.notes.line[i].field[0], format, f);
 	}
 	grid_release(&g);
 	free(from);

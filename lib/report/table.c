@@ -142,32 +142,22 @@ static double paper_value(const struct table *t, const char *name, const char *c
 	return NAN;
 }
 
-static int same_measure(const struct table *t, int a, int b)
-{
-	return !strcmp(measure_field(t, a, MEASURE_METRIC), measure_field(t, b, MEASURE_METRIC)) &&
-	       !strcmp(measure_field(t, a, MEASURE_DATA), measure_field(t, b, MEASURE_DATA));
-}
-
 static void compare(struct table *t, struct measure *m, int index, int row)
 {
 	const char *base = row_field(t, row, ROW_BASELINE);
 	const char *prefix = measure_field(t, index, MEASURE_PREFIX);
-	const char *column = measure_field(t, index, MEASURE_PAPER);
+	const char *against = measure_field(t, index, MEASURE_AGAINST);
 	struct cell other = {0};
 
-	if (base && !prefix) {
+	if (against) {
+		other = gather(t, index, against, row_field(t, row, ROW_NAME));
+	} else if (base && !prefix) {
 		const char *theirs = row_field(t, layout_row(&t->layout, base), ROW_PAPER);
 
 		other = gather(t, index, NULL, base);
-		m->paper_reckoned[row] = m->paper[row] - paper_value(t, theirs, column);
-	} else if (!prefix) {
-		/* a measure with a prefix is the baseline of the same metric without one */
-		for (int p = 0; p < t->layout.measures.count && !other.n; p++) {
-			const char *scratch = measure_field(t, p, MEASURE_PREFIX);
-
-			if (scratch && same_measure(t, p, index))
-				other = gather(t, p, scratch, row_field(t, row, ROW_NAME));
-		}
+		m->paper_reckoned[row] =
+			m->paper[row] -
+			paper_value(t, theirs, measure_field(t, index, MEASURE_PAPER));
 	}
 	if (m->ours[row].n && other.n) {
 		m->delta[row] =
