@@ -25,7 +25,7 @@ static const char layout[] = "# a comment\n"
 			     "title = Table 9: words & more\n"
 			     "key = model\n"
 			     "measure = shapes | top1 | ours\n"
-			     "measure = shapes | best:top1 | best\n"
+			     "measure = shapes | best_top1 | best\n"
 			     "measure = cifar | top1 | CIFAR | cifar | cifar_delta\n"
 			     "info = share | data share\n"
 			     "row = plain | Plain | P\n"
@@ -38,16 +38,15 @@ static const char paper[] = "model\tcifar\tcifar_delta\n"
 			    "P\t70.00\tNA\n"
 			    "T\t72.50\t2.50\n"
 			    "O\t71.00\t0.10\n";
-static const char rows[] = "name\tdata\tseed\tscale\tweights\ttop1\tshare\thardware\n"
-			   "plain\tshapes\t0\ttiny\tlast\t40\t3000\tbox\n"
-			   "plain\tshapes\t1\ttiny\tlast\t42\t3000\tbox\n"
-			   "plain\tshapes\t2\ttiny\tlast\t47\t3000\tbox\n"
-			   "plain\tshapes\t10\ttiny\tbest\t48.5\t3000\tbox\n";
-static const char more[] = "top1\tname\tdata\tseed\tscale\tshare\n"
+static const char rows[] = "name\tset\tseed\tscale\tbest_top1\ttop1\tshare\thardware\n"
+			   "plain\tshapes\t0\ttiny\t48.5\t40\t3000\tbox\n"
+			   "plain\tshapes\t1\ttiny\t\t42\t3000\tbox\n"
+			   "plain\tshapes\t2\ttiny\t-\t47\t3000\tbox\n";
+static const char more[] = "top1\tname\tset\tseed\tscale\tshare\n"
 			   "50\ttrans\tshapes\t0\ttiny\t3000\n"
 			   "53\ttrans\tshapes\t1\ttiny\t1500\n"
 			   "-\textra\tshapes\t0\ttiny\t3000\n"
-			   "1\tstranger\tshapes\t0\ttiny\t3000\n";
+			   "1\tstranger\tshapes\t10\ttiny\t3000\n";
 
 static int strangers;
 static void unknown(const char *path, const char *name)
@@ -122,10 +121,10 @@ static void check_prefix(void)
 {
 	char *names[1];
 	struct table t;
-	const char *l = file("l6", "title = t\nmeasure = * | top1 | trans | - | - | - | s-\n"
-				   "measure = * | top1 | scratch | - | - | s-\nrow = 25 | 25 %\n");
+	const char *l = file("l6", "title = t\nmeasure = - | top1 | trans | - | - | - | s-\n"
+				   "measure = - | top1 | scratch | - | - | s-\nrow = 25 | 25 %\n");
 
-	names[0] = (char *)file("r6", "name\tdata\tseed\ttop1\n25\tx\t0\t30\ns-25\tx\t0\t21\n");
+	names[0] = (char *)file("r6", "name\tset\tseed\ttop1\n25\tx\t0\t30\ns-25\tx\t0\t21\n");
 	strangers = 0;
 	if (!ok(!table_make(&t, l, NULL, names, 1, unknown), "a layout with a prefix")) {
 		diag("%s", error_message());
@@ -155,13 +154,13 @@ static void check_damage(void)
 	char *none[] = {"/nonexistent"};
 	struct table t;
 
-	check_refused(layout, paper, "name\tdata\tseed\nplain\tshapes\n", "has 2 fields");
-	check_refused(layout, paper, "name\tdata\n", "no column seed");
+	check_refused(layout, paper, "name\tset\tseed\nplain\tshapes\n", "has 2 fields");
+	check_refused(layout, paper, "name\tset\n", "no column seed");
 	check_refused(layout, paper, "name\tname\n", "there twice");
 	check_refused(layout, paper, "# nothing\n", "is empty");
-	check_refused(layout, paper, "name\tdata\tseed\tscale\ttop1\ntrans\tshapes\t1\ttiny\t5\n",
+	check_refused(layout, paper, "name\tset\tseed\tscale\ttop1\ntrans\tshapes\t1\ttiny\t5\n",
 		"same run twice");
-	check_refused(layout, paper, "name\tdata\tseed\tscale\ttop1\ntrans\tshapes\t7\tpaper\t5\n",
+	check_refused(layout, paper, "name\tset\tseed\tscale\ttop1\ntrans\tshapes\t7\tpaper\t5\n",
 		"of scales");
 	check_refused(layout, "model\tx\n", rows, "no column cifar");
 	check_refused(layout, NULL, rows, "none given");

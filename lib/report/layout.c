@@ -22,7 +22,7 @@ static char *trim(char *s)
 	return s;
 }
 
-static int add_line(struct layout_list *list, char *value, int most)
+static int add_line(struct layout_list *list, char *value, int most, int may_be_empty)
 {
 	struct layout_line line = {{0}}, *grown;
 	int n = 0;
@@ -33,7 +33,7 @@ static int add_line(struct layout_list *list, char *value, int most)
 		field = trim(field);
 		line.field[n] = *field && strcmp(field, "-") ? field : NULL;
 	}
-	if (!line.field[0])
+	if (!line.field[0] && !may_be_empty)
 		return error(STATUS_DATA, "the first field is empty");
 	grown = memory_grow(list->line, (size_t)list->count + 1, sizeof(line));
 	if (!grown)
@@ -52,13 +52,13 @@ static int set(struct layout *l, const char *key, char *value)
 	else if (!strcmp(key, "key"))
 		l->key = value;
 	else if (!strcmp(key, "measure"))
-		return add_line(&l->measures, value, LAYOUT_FIELDS);
+		return add_line(&l->measures, value, LAYOUT_FIELDS, 1);
 	else if (!strcmp(key, "info"))
-		return add_line(&l->infos, value, 2);
+		return add_line(&l->infos, value, 2, 0);
 	else if (!strcmp(key, "row"))
-		return add_line(&l->rows, value, 4);
+		return add_line(&l->rows, value, 4, 0);
 	else if (!strcmp(key, "note"))
-		return add_line(&l->notes, value, 1);
+		return add_line(&l->notes, value, 1, 0);
 	else if (!strcmp(key, "decimals")) {
 		l->decimals = (int)strtol(value, &end, 10);
 		if (end == value || *end || l->decimals < 0 || l->decimals > 9)

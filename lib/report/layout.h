@@ -4,14 +4,13 @@
  *
  *	title    = words over the table
  *	key      = the paper's column that names its rows
- *	measure  = data | metric | heading | paper's column | paper's difference | prefix | against
+ *	measure  = set | metric | heading | paper's column | paper's difference | prefix | against
  *	info     = column of the result rows | heading        shown in front, as it stands
  *	row      = name | label | paper's row | baseline's name
  *	decimals = digits after the point (2)
  *	note     = a line under the table; may come several times
  *
- * A measure shows `metric` of the result rows whose `data` is given ("*": any); "best:top1" takes
- * the rows whose `weights` column is "best", plain names those where it is "last" or absent. With a
+ * A measure shows `metric` of the result rows whose `set` is given (-: of any set). With a
  * prefix the cells belong to the result rows named prefix + name; `against` is the prefix of those
  * they are compared with, in place of the baseline.
  * Errors: STATUS_NOINPUT, STATUS_DATA with file and line.
@@ -25,7 +24,7 @@ struct layout_line {
 	char *field[LAYOUT_FIELDS]; /* NULL: absent or "-" */
 };
 enum measure_field {
-	MEASURE_DATA,
+	MEASURE_SET,
 	MEASURE_METRIC,
 	MEASURE_HEADING,
 	MEASURE_PAPER,

@@ -300,8 +300,7 @@ static void put_grid(const struct grid *g, enum render_format format, FILE *f)
 /* "scale tiny; data shapes; seeds 0, 1, 2; ..." or that nothing was run. */
 static char *origin(const struct table *t)
 {
-	static const char *const columns[] = {
-		"scale", "data", "seed", "samples", "hardware", "version"};
+	static const char *const columns[] = {"scale", "set", "seed", "n", "hardware", "version"};
 	static const char *const words[] = {
 		"scale", "data", "seeds", "test images", "hardware", "version"};
 	char *text = memory_string(t->result_count ? "Ours:" : "Ours: nothing was run");

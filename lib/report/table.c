@@ -26,18 +26,11 @@ static int is_row(const struct tsv *r, int i, const char *prefix, const char *na
 	return (!n || !strncmp(have, prefix, n)) && !strcmp(have + n, name);
 }
 
-static int is_weights(const struct tsv *r, int i, const char *weights)
-{
-	const char *have = tsv_get(r, i, "weights");
-
-	return !strcmp(have ? have : "last", weights);
-}
-
 /* --- checks --- */
 
 static int needed(const struct tsv *r)
 {
-	static const char *const columns[] = {"name", "data", "seed"};
+	static const char *const columns[] = {"name", "set", "seed"};
 
 	for (int c = 0; c < 3; c++)
 		if (tsv_column(r, columns[c]) < 0)
@@ -59,8 +52,7 @@ static int check_pair(const struct tsv *a, int i, const struct tsv *b, int j)
 		return error(STATUS_DATA,
 			"%s and %s are of scales %s and %s: a table shows one scale", a->path,
 			b->path, tsv_get(a, i, "scale"), tsv_get(b, j, "scale"));
-	if (same(a, i, b, j, "name") && same(a, i, b, j, "data") && same(a, i, b, j, "seed") &&
-		is_weights(a, i, "best") == is_weights(b, j, "best"))
+	if (same(a, i, b, j, "name") && same(a, i, b, j, "set") && same(a, i, b, j, "seed"))
 		return error(STATUS_DATA,
 			"%s and %s hold the same run twice (%s, seed %s): give it once", a->path,
 			b->path, tsv_get(a, i, "name"), tsv_get(a, i, "seed"));
@@ -98,24 +90,19 @@ static int is_known(const struct table *t, const struct tsv *r, int i)
 /* Two passes, so that equal values have a deviation of exactly 0. */
 static struct cell gather(const struct table *t, int m, const char *prefix, const char *name)
 {
-	const char *metric = measure_field(t, m, MEASURE_METRIC), *weights = "last";
-	const char *data = measure_field(t, m, MEASURE_DATA);
+	const char *metric = measure_field(t, m, MEASURE_METRIC);
+	const char *set = measure_field(t, m, MEASURE_SET);
 	struct cell cell = {0};
 	double value, sum = 0;
 
-	if (!strncmp(metric, "best:", 5)) {
-		metric += 5;
-		weights = "best";
-	}
 	for (int pass = 0; pass < 2; pass++) {
 		cell.n = 0;
 		for (int r = 0; r < t->result_count; r++)
 			for (int i = 0; i < t->results[r].rows; i++) {
 				const struct tsv *f = &t->results[r];
 
-				if (!is_row(f, i, prefix, name) || !is_weights(f, i, weights) ||
-					(strcmp(data, "*") &&
-						strcmp(data, tsv_get(f, i, "data"))) ||
+				if (!is_row(f, i, prefix, name) ||
+					(set && strcmp(set, tsv_get(f, i, "set"))) ||
 					!tsv_number(tsv_get(f, i, metric), &value))
 					continue;
 				cell.n++;

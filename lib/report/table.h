@@ -1,9 +1,9 @@
 /*
  * A table: rows of results of many runs, joined with the paper's values.
  *
- * Result rows are TSV as the eval tools print them. Columns read here: `name` (the layout's row),
- * `data`, `seed`, the layout's metrics and infos; where present `weights` (last or best), `scale`,
- * `samples`, `hardware`, `version`, named in the table's heading.
+ * Result rows are TSV as eval-cls prints them, with further columns. Columns read here: `name` (the
+ * layout's row), `set` (the data set's name), `seed`, and the layout's metrics and infos; where
+ * present `scale`, `n`, `hardware`, `version`, named in the table's heading.
  */
 #ifndef REPORT_TABLE_H
 #define REPORT_TABLE_H
@@ -36,7 +36,7 @@ struct table {
 };
 
 /*
- * STATUS_DATA: a run counted twice (same name, data, weights and seed), several scales in one
+ * STATUS_DATA: a run counted twice (same name, set and seed), several scales in one
  * table, a needed column that is absent. paper may be NULL. unknown, when not NULL, is called for
  * every result row that the layout does not list.
  */
