@@ -38,8 +38,11 @@ source_line() { # name file hash bytes
 }
 
 @test "imagenet100.txt follows from imagenet1k.txt" {
-	python3 -c 'import numpy' 2> /dev/null || skip "python3 has no numpy"
-	python3 tests/golden/make_imagenet100.py data/imagenet1k.txt | cmp - data/imagenet100.txt
+	for python in python3 /usr/bin/python3 none; do
+		"$python" -c 'import numpy' 2> /dev/null && break
+	done
+	[ "$python" != none ] || skip "no python3 with numpy"
+	"$python" tests/golden/make_imagenet100.py data/imagenet1k.txt | cmp - data/imagenet100.txt
 }
 
 @test "verify-data: whole, missing, without a hash, wrong" {
