@@ -1,0 +1,39 @@
+# Figure 3: loss and accuracy while training, the method beside training from scratch, and its two
+# halves alone. One picture a size.
+include pipelines/rules/all.mk
+
+FIGURE3_SET := $(or $(filter imagenet100,$(SCALE_SETS)),$(firstword $(SCALE_SETS)))
+FIGURE3_ARMS := scratch subcloned wsab trans
+LABEL_scratch := from scratch
+LABEL_subcloned := subcloned only
+LABEL_wsab := WSAB only
+LABEL_trans := TransPMamba
+
+# $(call metrics_of,ARM,SIZE): the metrics files of all seeds
+metrics_of = $(foreach s,$(SEED_LIST),$(call run_dir,$(FIGURE3_SET),$1,$2,$(call share_of,$1))/$s/metrics.tsv)
+COMMA := ,
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
+series_of = --series '$(LABEL_$1)=$(subst $(SPACE),$(COMMA),$(strip $(call metrics_of,$1,$2)))'
+
+# $1 SIZE, $2 the picture without its ending
+define figure3_rules
+FIGURE3 += $2.png $2.svg $2.tsv
+FIGURE3_ENDS += $2.ends.tsv
+$2.png $2.svg $2.tsv $2.ends.tsv &: $(foreach a,$(FIGURE3_ARMS),$(call metrics_of,$a,$1)) \
+		$(BY) $(BIN)/plot-curves
+	@mkdir -p $$(@D)
+	$(BIN)/plot-curves --where event=epoch --y task --y valid_top1 $L\
+		--title 'Figure 3, size $1: scale $(SCALE), $(FIGURE3_SET), $(SEEDS) seed(s)' $L\
+		$(foreach a,$(FIGURE3_ARMS),$(call series_of,$a,$1) $L)-o $2 > $2.ends.tsv.new
+	@mv $2.ends.tsv.new $2.ends.tsv
+endef
+
+$(foreach z,$(SIZES),$(foreach a,$(FIGURE3_ARMS),$(foreach s,$(SEED_LIST),$(call \
+	need_student,$(FIGURE3_SET),$a,$z,$(call share_of,$a),$s))))
+$(foreach z,$(SIZES),$(eval $(call figure3_rules,$z,$R/figure3/figure3-$z)))
+
+.PHONY: figure3
+figure3: $(FIGURE3) $(FIGURE3_ENDS) ## Figure 3: curves, with and without the method (PNG, SVG)
+	@for f in $(FIGURE3_ENDS); do echo "$$f"; cat "$$f"; done
+	@echo 'Pictures: $(filter %.svg,$(FIGURE3))'

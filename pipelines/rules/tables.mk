@@ -1,0 +1,50 @@
+# Rows of results and tables of rows. A table asks for its rows with teacher_row and student_row,
+# then for itself with table_rules.
+
+TABLE_FORMATS := md tsv tex
+FORMAT_md := markdown
+FORMAT_tsv := tsv
+FORMAT_tex := latex
+SIZES ?= t s b
+
+eval_confs = $(foreach s,$(SCALE_BASE) $(SCALE),$(wildcard pipelines/scales/$s-eval.conf))
+
+# $1 TABLE, $2 name in the table, $3 SET, $4 folder of the run, $5 share, $6 seed
+define row_rules
+ROWS_$1 += $R/$1/rows/$2.$3.$6.tsv
+$R/$1/rows/$2.$3.$6.tsv: $4/last.h5 $4/best.h5 $(TEST_$3) $(eval_confs) $(BY) $(BIN)/eval-cls
+	@mkdir -p $$(@D)
+	$$(RUN) $(BIN)/eval-cls --weights $4/last.h5 --best $4/best.h5 --data $(TEST_$3) $L\
+		$(eval_confs:%=--recipe % )--name $2 --column scale=$(SCALE) --column set=$3 $L\
+		--column share=$5 --column seed=$6 > $$@.new
+	@mv $$@.new $$@
+endef
+
+# $(call teacher_row,TABLE,NAME,SET,SIZE)
+teacher_row = $(call need_teacher,$3,$4)$(eval \
+	$(call row_rules,$1,$2,$3,$W/$3/teacher-$4,100,0))
+# $(call student_row,TABLE,NAME,SET,ARM,SIZE,SHARE): one of every seed
+student_row = $(foreach s,$(SEED_LIST),$(call need_student,$3,$4,$5,$6,$s)$(eval $(call \
+	row_rules,$1,$2,$3,$(call run_dir,$3,$4,$5,$6)/$s,$(or $(PERCENT_$6),$6),$s)))
+PERCENT_1.3 := 76.9
+
+# $1 TABLE
+define table_rules
+TABLE_$1 := $(TABLE_FORMATS:%=$R/$1/$1.%)
+$(TABLE_FORMATS:%=$R/$1/$1.%): $R/$1/$1.%: $(ROWS_$1) pipelines/tables/$1.conf \
+		pipelines/paper/$1.tsv $(BY) $(BIN)/render-table
+	@mkdir -p $$(@D)
+	$(BIN)/render-table --layout pipelines/tables/$1.conf --paper pipelines/paper/$1.tsv $L\
+		--format $$(FORMAT_$$*) --note '$(strip $(or $(SCALE_NOTE_$1),$(SCALE_NOTE)))' $L\
+		--rows $(ROWS_$1) > $$@.new
+	@mv $$@.new $$@
+endef
+
+# What the table's goal does: the table, and how long its stages took.
+show_table = @cat $R/$1/$1.md; pipelines/make/times $R/times.tsv
+
+.PHONY: stale record
+stale: ## list results that a newer tool would change (REDO=1 makes them again)
+	@pipelines/make/stale $(BIN) $D $W $R
+record: ## keep a table: TABLE=table2 SCALE=tiny copies rows, tables and plots into results/
+	@pipelines/make/record '$(TABLE)' $(VARIANT) $R

@@ -1,0 +1,26 @@
+# small: real CIFAR-100 at 64 pixels, for one GPU and under an hour.
+# A DeiT with 16 tokens learns less from CIFAR alone than a student does, so teachers have 64 (patch
+# 8), pooled 2 x 2 onto the students' grid; students see a fifth of the training set.
+
+SCALE_SETS := cifar100
+SIZES := t
+SCALE_NOTE = Data: CIFAR-100 at 64 pixels, 45,000 training images for the teachers, $(CIFAR_HOLDOUT) \
+	held out for validation; the share of the students: 100 % are a share of $(STUDENT_FRACTION), the same \
+	number of every class.
+
+CIFAR_HOLDOUT := 5000
+STUDENT_FRACTION := 0.2
+CLASSES_cifar100 := 100
+
+TEACHER_t := deit-t
+TEACHER_s := deit-s
+TEACHER_b := deit-b
+STUDENT_t := pmamba-t
+STUDENT_s := pmamba-s
+STUDENT_b := pmamba-b
+TEACHER_SHAPE := --input 64 --patch 8
+STUDENT_SHAPE := --input 64 --patch 16
+
+TEACHER_FROM := init
+SHARE_trans := 100
+SHARE_scratch := 100

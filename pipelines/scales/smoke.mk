@@ -1,0 +1,5 @@
+# smoke: a tenth of the steps of tiny, to see that everything works; its numbers mean nothing.
+# Settings: those of tiny, then smoke-teacher.conf, smoke-student.conf.
+
+include pipelines/scales/tiny.mk
+SCALE_BASE := tiny

@@ -1,0 +1,24 @@
+# tiny: the micro-world on two CPU cores, every row really trained, no network needed.
+# Settings of training: tiny.conf, then tiny-teacher.conf, tiny-student.conf or tiny-probe.conf.
+
+SCALE_SETS := shapes
+SCALE_NOTE = Data: the micro-world (48 classes, 32 x 32 pixels), $(SHAPES_TRAIN) training images \
+	for the teachers; the share of the students: 100 % are the first $(SHAPES_STUDENTS) of them.
+
+SHAPES_TRAIN := 16000
+SHAPES_STUDENTS := 3000
+SHAPES_VALID := 2000
+SHAPES_TEST := 2000
+
+# Networks by size: teacher and student. Every teacher is wider than its student.
+TEACHER_t := deit-micro-t
+TEACHER_s := deit-micro-s
+TEACHER_b := deit-micro-b
+STUDENT_t := pmamba-micro-t
+STUDENT_s := pmamba-micro-s
+STUDENT_b := pmamba-micro-b
+CLASSES_shapes := 48
+
+TEACHER_FROM := init# trained here, from nothing
+SHARE_trans := 100# share of their data that students see unless a row says otherwise, percent
+SHARE_scratch := 100

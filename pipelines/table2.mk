@@ -1,0 +1,12 @@
+# Table 2: image classification. Teachers, and PlainMamba of three sizes: from scratch, by the whole
+# method, by subcloning alone and by the distillation (WSAB) alone.
+include pipelines/rules/all.mk
+
+TABLE2_ARMS := scratch trans subcloned wsab
+$(foreach d,$(SCALE_SETS),$(foreach z,$(SIZES),$(call teacher_row,table2,teacher-$z,$d,$z)\
+	$(foreach a,$(TABLE2_ARMS),$(call student_row,table2,$a-$z,$d,$a,$z,$(call share_of,$a)))))
+$(eval $(call table_rules,table2))
+
+.PHONY: table2
+table2: $(TABLE_table2) ## Table 2: classification, ours beside the paper's (SCALE, SEEDS)
+	$(call show_table,table2)
