@@ -12,7 +12,8 @@ static const char doc[] =
 	"The set `cls` has 48 classes, shape and colour of the largest object. Training, "
 	"validation and test pictures are drawn from separate streams.\n\n"
 	"Formats: hdf5 (kind `images`), png and jpeg (a folder per class), cifar (the binary "
-	"records of CIFAR-100: fine label = class, coarse label = shape).\n\n"
+	"records of CIFAR-100: fine label = class, coarse label = shape; the names go beside "
+	"them).\n\n"
 	"Example:\n  make-shapes --set cls --split train -o train.h5\n"
 	"  make-shapes --set cls --split test --format png -o test/";
 

@@ -129,7 +129,8 @@ static int output_put(struct output *o, const void *data, size_t bytes)
 
 /* --- CIFAR-100 --- */
 
-static int write_names(const char *beside, const char *file, const char *(*name)(int))
+/* A list of names beside a file, filled up to `fill` lines. */
+static int write_names(const char *beside, const char *file, const char *(*name)(int), int fill)
 {
 	const char *slash = strrchr(beside, '/');
 	int folder = slash ? (int)(slash - beside + 1) : 0, status;
@@ -139,9 +140,13 @@ static int write_names(const char *beside, const char *file, const char *(*name)
 	if (!path)
 		return STATUS_SYSTEM;
 	status = output_open(&o, path);
-	for (int i = 0; !status && name(i); i++)
-		if (fprintf(o.file, "%s\n", name(i)) < 0)
+	for (int i = 0; !status && (i < fill || name(i)); i++) {
+		int n = name(i) ? fprintf(o.file, "%s\n", name(i))
+				: fprintf(o.file, "unused-%d\n", i);
+
+		if (n < 0)
 			status = error(STATUS_IO, "%s: %s", path, strerror(errno));
+	}
 	status = output_close(&o, status);
 	free(path);
 	return status;
@@ -168,9 +173,11 @@ int shapes_write_cifar(
 	}
 	status = output_close(&o, status);
 	if (!status)
-		status = write_names(path, "fine_label_names.txt", shapes_class_name);
+		status = write_names(path, "fine_label_names.txt", shapes_class_name, 100);
 	if (!status)
-		status = write_names(path, "coarse_label_names.txt", shapes_kind_name);
+		status = write_names(path, "coarse_label_names.txt", shapes_kind_name, 20);
+	if (!status)
+		status = write_names(path, "classes.txt", shapes_class_name, 0);
 	return status;
 }
 

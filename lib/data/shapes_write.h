@@ -27,7 +27,8 @@ int shapes_write_h5(const struct shapes_set *set, const char *path,
 /*
  * The binary records of CIFAR-100, 3,074 bytes a picture: coarse label (the shape), fine label (the
  * class), 1,024 red, 1,024 green, 1,024 blue values by rows. Beside it, as in the published
- * archive, `fine_label_names.txt` and `coarse_label_names.txt`.
+ * archive, `fine_label_names.txt` and `coarse_label_names.txt`, filled up to 100 and 20 names with
+ * "unused-48" and so on; and `classes.txt`, the names in use.
  */
 int shapes_write_cifar(
 	const struct shapes_set *set, const char *path, shapes_report report, void *context);
