@@ -78,12 +78,14 @@ all: $(TOOLS:%=$(BIN)/%) ## build every tool (CPU)
 build $B $(BIN):
 	@mkdir -p $@
 
-FLAGS_NOW = $(CC) $(ALL_CFLAGS) $(ALL_LIBS)
+# Written only when they change. These two lines run under `make -n` too (+), which would else take
+# everything for out of date.
+export FLAGS_NOW = $(CC) $(ALL_CFLAGS) $(ALL_LIBS)
+export VERSION_NOW = \#define TM_VERSION "$(VERSION)"|\#define TM_DESCRIBE "$(DESCRIBE)"
 $B/flags: FORCE
-	@mkdir -p $(@D); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
+	+@echo "$$FLAGS_NOW" | pipelines/make/update $@
 $B/version.h: FORCE
-	@mkdir -p $(@D); echo '#define TM_VERSION "$(VERSION)"'$$'\n''#define TM_DESCRIBE "$(DESCRIBE)"' > $@.new; \
-	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	+@echo "$$VERSION_NOW" | tr '|' '\n' | pipelines/make/update $@
 
 define isa_rules
 $(CPU_SRC:%.c=$B/$(1)/%.o): $B/$(1)/%.o: %.c $B/flags
