@@ -207,7 +207,7 @@ int dataset_picture(struct dataset *d, int64_t i, struct picture *out)
 	return status;
 }
 
-const char *dataset_name(struct dataset *d, int64_t i, char text[64])
+const char *dataset_full_name(struct dataset *d, int64_t i)
 {
 	int64_t count = 0;
 
@@ -222,6 +222,11 @@ const char *dataset_name(struct dataset *d, int64_t i, char text[64])
 		}
 	}
 	pthread_mutex_unlock(&d->lock);
-	snprintf(text, 64, "%s", d->names && i >= 0 && i < d->count ? d->names[i] : "");
+	return d->names && i >= 0 && i < d->count ? d->names[i] : "";
+}
+
+const char *dataset_name(struct dataset *d, int64_t i, char text[64])
+{
+	snprintf(text, 64, "%s", dataset_full_name(d, i));
 	return text;
 }

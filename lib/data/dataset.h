@@ -59,7 +59,9 @@ int dataset_stored(struct dataset *d, int64_t i, struct stored *out);
 int dataset_decode(const struct dataset *d, int64_t i, const struct stored *in,
 	struct picture *scratch, struct picture *out);
 
-/* The file's name of sample i for messages and predictions, "" when it has none. */
+/* The file's name of sample i, "" when it has none; borrowed. */
+const char *dataset_full_name(struct dataset *d, int64_t i);
+/* The first 63 bytes of it, for messages. */
 const char *dataset_name(struct dataset *d, int64_t i, char text[64]);
 
 #endif

@@ -1,0 +1,72 @@
+/*
+ * Which images are to be packed, from which inputs, in which order and class; not their pixels.
+ *
+ * Inputs are added one after another, then collection_finish settles the classes: those of the list
+ * if one is given, in its order; else, where all inputs agree, theirs; else all of them sorted by
+ * bytes. A folder's classes are its subfolders sorted by bytes, files sorted by folder and name, as
+ * torchvision's ImageFolder does; hidden folders and files that are no images by their name are left
+ * out.
+ */
+#ifndef DATA_COLLECTION_H
+#define DATA_COLLECTION_H
+
+#include <stdint.h>
+#include "lib/data/dataset.h"
+
+enum source_format { SOURCE_AUTO, SOURCE_FOLDER, SOURCE_LIST, SOURCE_CIFAR100, SOURCE_PACKED };
+/* "auto", "folder", "list", "cifar100", "hdf5", NULL */
+extern const char *const source_formats[];
+
+#define CIFAR_SIDE 32
+#define CIFAR_PIXELS (CIFAR_SIDE * CIFAR_SIDE * 3)
+#define CIFAR_RECORD (2 + CIFAR_PIXELS)
+
+struct source {
+	enum source_format format;
+	char *path;	  /* as given */
+	char *root;	  /* folder that names are relative to: folders and lists */
+	int64_t *classes; /* ids in the source's order */
+	int64_t class_count;
+	struct dataset *data; /* packed */
+	int fd;		      /* cifar100, else -1 */
+};
+
+struct item {
+	int32_t source, label; /* label: id while adding, class after collection_finish; -1: none */
+	int64_t index;	       /* in a packed file or a CIFAR batch */
+	char *name;	       /* path below the root, or a name that is unique in its source */
+};
+
+struct collection {
+	struct item *items;
+	int64_t count, room;
+	struct source *sources;
+	int64_t source_count;
+	char **classes; /* by id while adding, then in order */
+	int64_t class_count, class_room;
+	void *class_tree;
+	char **wanted; /* --classes, or NULL */
+	int64_t wanted_count;
+	int labelled;
+};
+
+void collection_init(struct collection *c, int labelled);
+void collection_release(struct collection *c);
+
+/* Reads a list of classes, one a line. STATUS_DATA: a class named twice, or none. Before adding. */
+int collection_want(struct collection *c, const char *path);
+/* STATUS_NOINPUT, STATUS_DATA with the path and what is wrong there. */
+int collection_add(struct collection *c, const char *path, enum source_format format);
+/* STATUS_DATA: no images; a wanted class that no input has. */
+int collection_finish(struct collection *c);
+
+/* --- for the files that add --- */
+int64_t collection_class(struct collection *c, const char *name); /* its id; -1: out of memory */
+int collection_item(struct collection *c, int64_t label, int64_t index, const char *name);
+int source_class(struct collection *c, const char *name, int64_t *id); /* in the last source */
+int add_folder(struct collection *c, struct source *s);
+int add_list(struct collection *c, struct source *s);
+int add_cifar(struct collection *c, struct source *s);
+int add_packed(struct collection *c, struct source *s);
+
+#endif

@@ -1,0 +1,405 @@
+#include "lib/data/collection.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "lib/base/error.h"
+#include "lib/base/memory.h"
+
+#define DEPTH_MAX 32
+#define LABEL_MAX 1000000
+
+/* --- folders --- */
+
+struct paths {
+	char **path;
+	int64_t count, room;
+};
+
+static void paths_release(struct paths *p)
+{
+	for (int64_t i = 0; i < p->count; i++)
+		free(p->path[i]);
+	free(p->path);
+}
+
+/* Takes the string over. */
+static int paths_add(struct paths *p, char *path)
+{
+	char **grown;
+
+	if (!path)
+		return STATUS_SYSTEM;
+	if (p->count == p->room) {
+		p->room = 2 * p->room + 64;
+		grown = memory_grow(p->path, (size_t)p->room, sizeof(*p->path));
+		if (!grown) {
+			free(path);
+			return STATUS_SYSTEM;
+		}
+		p->path = grown;
+	}
+	p->path[p->count++] = path;
+	return 0;
+}
+
+static int is_image_name(const char *name)
+{
+	static const char *const endings[] = {
+		"jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp"};
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && i < sizeof(endings) / sizeof(endings[0]); i++)
+		if (!strcasecmp(dot + 1, endings[i]))
+			return 1;
+	return 0;
+}
+
+/* Entries of root/below: folders and image files, as paths below root. */
+static int folder_read(
+	const char *root, const char *below, struct paths *folders, struct paths *files)
+{
+	char *path = memory_format("%s/%s", root, below);
+	DIR *dir = path ? opendir(path) : NULL;
+	struct dirent *entry;
+	int status = 0;
+
+	if (!dir) {
+		status = path ? error(STATUS_NOINPUT, "%s: %s", path, strerror(errno))
+			      : STATUS_SYSTEM;
+		free(path);
+		return status;
+	}
+	while (!status && (entry = readdir(dir))) {
+		struct stat st;
+
+		if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0))
+			continue;
+		if (!S_ISDIR(st.st_mode) && !is_image_name(entry->d_name))
+			continue;
+		status = paths_add(S_ISDIR(st.st_mode) ? folders : files,
+			memory_format("%s%s%s", below, below[0] ? "/" : "", entry->d_name));
+	}
+	closedir(dir);
+	free(path);
+	return status;
+}
+
+static int folder_walk(const char *root, const char *below, int depth, struct paths *files)
+{
+	struct paths folders = {0};
+	int status;
+
+	if (depth > DEPTH_MAX)
+		return error(STATUS_DATA, "%s/%s: folders are nested too deep", root, below);
+	status = folder_read(root, below, &folders, files);
+	for (int64_t i = 0; !status && i < folders.count; i++)
+		status = folder_walk(root, folders.path[i], depth + 1, files);
+	paths_release(&folders);
+	return status;
+}
+
+/* By folder, then by file name, both by bytes */
+static int path_order(const void *x, const void *y)
+{
+	const char *a = *(char *const *)x, *b = *(char *const *)y;
+	const char *end_a = strrchr(a, '/'), *end_b = strrchr(b, '/');
+	size_t na = end_a ? (size_t)(end_a - a) : 0, nb = end_b ? (size_t)(end_b - b) : 0;
+	int order = memcmp(a, b, na < nb ? na : nb);
+
+	if (order || na != nb)
+		return order ? order : na < nb ? -1 : 1;
+	return strcmp(a + na, b + nb);
+}
+
+static int byte_order(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+/* The images below root/folder as items of one class */
+static int folder_items(struct collection *c, const char *root, const char *folder, int64_t id)
+{
+	struct paths files = {0};
+	int status = folder_walk(root, folder, 0, &files);
+
+	if (files.count)
+		qsort(files.path, (size_t)files.count, sizeof(*files.path), path_order);
+	if (!status && !files.count)
+		status = error(STATUS_DATA, "%s%s%s: no images there: remove the folder or fill it",
+			root, folder[0] ? "/" : "", folder);
+	for (int64_t i = 0; !status && i < files.count; i++)
+		status = collection_item(c, id, 0, files.path[i]);
+	paths_release(&files);
+	return status;
+}
+
+int add_folder(struct collection *c, struct source *s)
+{
+	struct paths folders = {0}, files = {0};
+	int status;
+
+	s->root = memory_string(s->path);
+	if (!s->root)
+		return STATUS_SYSTEM;
+	if (!c->labelled)
+		return folder_items(c, s->root, "", -1);
+	status = folder_read(s->root, "", &folders, &files);
+	if (folders.count)
+		qsort(folders.path, (size_t)folders.count, sizeof(*folders.path), byte_order);
+	if (!status && !folders.count)
+		status = error(STATUS_DATA,
+			"%s: no class folders there: one folder for each class, or --no-labels",
+			s->path);
+	else if (!status && files.count)
+		status = error(STATUS_DATA,
+			"%s/%s: an image outside the class folders: move it, or --no-labels",
+			s->path, files.path[0]);
+	for (int64_t i = 0; !status && i < folders.count; i++) {
+		int64_t id;
+
+		status = source_class(c, folders.path[i], &id);
+		if (!status)
+			status = folder_items(c, s->root, folders.path[i], id);
+	}
+	paths_release(&folders);
+	paths_release(&files);
+	return status;
+}
+
+/* --- lists --- */
+
+/* Splits "path<TAB>class" or "path number"; *class is NULL where there is none. */
+static char *list_split(char *line, int *number)
+{
+	char *at = strrchr(line, '\t'), *c;
+
+	*number = !at;
+	if (!at)
+		at = strrchr(line, ' ');
+	if (!at)
+		return NULL;
+	for (c = at + 1; *number && *c; c++)
+		if (!isdigit((unsigned char)*c))
+			return NULL;
+	if (!at[1])
+		return NULL;
+	c = at + 1;
+	while (at > line && (at[-1] == ' ' || at[-1] == '\t'))
+		at--;
+	*at = 0;
+	return c;
+}
+
+/* Numbers count the wanted classes where a list of them is given. */
+static int list_number(struct collection *c, const char *text, char name[32], const char **out)
+{
+	int64_t number = strlen(text) > 9 ? LABEL_MAX : strtol(text, NULL, 10);
+
+	if (number >= (c->wanted ? c->wanted_count : LABEL_MAX))
+		return error(STATUS_DATA, "label %s: %lld classes are allowed", text,
+			(long long)(c->wanted ? c->wanted_count : LABEL_MAX));
+	snprintf(name, 32, "%lld", (long long)number);
+	*out = c->wanted ? c->wanted[number] : name;
+	return 0;
+}
+
+static int list_line(struct collection *c, char *line, int *numbers, int64_t *largest)
+{
+	const char *class_name = NULL;
+	char name[32], *tab;
+	int number = 0;
+	int64_t id = -1;
+
+	if (!c->labelled) {
+		tab = strchr(line, '\t');
+		if (tab)
+			*tab = 0;
+		return collection_item(c, -1, 0, line);
+	}
+	class_name = list_split(line, &number);
+	if (!class_name)
+		return error(
+			STATUS_DATA, "'path<TAB>class' or 'path label' wanted, or --no-labels");
+	if (*numbers >= 0 && *numbers != number)
+		return error(STATUS_DATA, "class names and numbers are mixed");
+	*numbers = number;
+	if (number) {
+		TRY(list_number(c, class_name, name, &class_name));
+		/* classes in between that have no images count too, in the order of numbers */
+		for (; !c->wanted && *largest < strtol(name, NULL, 10); ++*largest) {
+			char before[32];
+
+			snprintf(before, sizeof(before), "%lld", (long long)*largest + 1);
+			TRY(source_class(c, before, &id));
+		}
+		id = collection_class(c, class_name);
+		if (id < 0)
+			return STATUS_SYSTEM;
+	} else {
+		TRY(source_class(c, class_name, &id));
+	}
+	return collection_item(c, id, 0, line);
+}
+
+struct named {
+	const char *name;
+	int64_t id;
+};
+
+static int named_order(const void *a, const void *b)
+{
+	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
+}
+
+/* Class names of a list are in byte order, like a folder's. */
+static int list_sort(struct collection *c, struct source *s)
+{
+	struct named *n = memory_new((size_t)s->class_count + 1, sizeof(*n));
+
+	if (!n)
+		return STATUS_SYSTEM;
+	for (int64_t i = 0; i < s->class_count; i++)
+		n[i] = (struct named){c->classes[s->classes[i]], s->classes[i]};
+	qsort(n, (size_t)s->class_count, sizeof(*n), named_order);
+	for (int64_t i = 0; i < s->class_count; i++)
+		s->classes[i] = n[i].id;
+	free(n);
+	return 0;
+}
+
+int add_list(struct collection *c, struct source *s)
+{
+	FILE *f = fopen(s->path, "r");
+	const char *slash = strrchr(s->path, '/');
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+	int64_t at = 0, largest = -1;
+	int status = 0, numbers = -1;
+
+	if (!f)
+		return error(STATUS_NOINPUT, "%s: %s", s->path, strerror(errno));
+	s->root = slash ? strndup(s->path, (size_t)(slash - s->path)) : memory_string(".");
+	if (!s->root)
+		status = STATUS_SYSTEM;
+	while (!status && (n = getline(&line, &room, f)) >= 0) {
+		at++;
+		while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+			line[--n] = 0;
+		if (n)
+			status = error_context(list_line(c, line, &numbers, &largest),
+				"%s: line %lld", s->path, (long long)at);
+	}
+	free(line);
+	fclose(f);
+	return !status && numbers == 0 ? list_sort(c, s) : status;
+}
+
+/* --- CIFAR-100 batches --- */
+
+/* fine_label_names.txt beside the batch, or numbers */
+static int cifar_classes(struct collection *c, struct source *s, int64_t ids[100])
+{
+	const char *slash = strrchr(s->path, '/');
+	char *path = memory_format(
+		"%.*sfine_label_names.txt", slash ? (int)(slash - s->path) + 1 : 0, s->path);
+	FILE *f = path ? fopen(path, "r") : NULL;
+	char name[128];
+	int status = path ? 0 : STATUS_SYSTEM;
+
+	for (int i = 0; i < 100 && !status; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		if (f && !fgets(name, sizeof(name), f))
+			status = error(STATUS_DATA, "%s: a hundred names wanted", path);
+		name[strcspn(name, "\r\n")] = 0;
+		if (!status)
+			status = source_class(c, name, &ids[i]);
+		if (!status && s->class_count != i + 1)
+			status = error(STATUS_DATA, "%s: '%s' is there twice", path, name);
+	}
+	if (f)
+		fclose(f);
+	free(path);
+	return status;
+}
+
+int add_cifar(struct collection *c, struct source *s)
+{
+	const char *slash = strrchr(s->path, '/'), *base = slash ? slash + 1 : s->path;
+	int64_t ids[100], count;
+	struct stat st;
+	char name[160];
+
+	s->fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	if (s->fd < 0 || fstat(s->fd, &st))
+		return error(STATUS_NOINPUT, "%s: %s", s->path, strerror(errno));
+	if (st.st_size == 0 || st.st_size % CIFAR_RECORD)
+		return error(STATUS_DATA,
+			"%s: %lld bytes are not records of %d: truncated, or no CIFAR-100 batch",
+			s->path, (long long)st.st_size, CIFAR_RECORD);
+	if (c->labelled)
+		TRY(cifar_classes(c, s, ids));
+	count = st.st_size / CIFAR_RECORD;
+	for (int64_t i = 0; i < count; i++) {
+		uint8_t label[2]; /* coarse, fine */
+
+		if (pread(s->fd, label, 2, i * CIFAR_RECORD) != 2)
+			return error(
+				STATUS_DATA, "%s: cannot read record %lld", s->path, (long long)i);
+		if (label[1] > 99 || label[0] > 19)
+			return error(STATUS_DATA,
+				"%s: record %lld has labels %d and %d, above 19 and 99", s->path,
+				(long long)i, label[0], label[1]);
+		snprintf(name, sizeof(name), "%.100s/%05lld", base, (long long)i);
+		TRY(collection_item(c, c->labelled ? ids[label[1]] : -1, i, name));
+	}
+	return 0;
+}
+
+/* --- packed files --- */
+
+int add_packed(struct collection *c, struct source *s)
+{
+	struct dataset *d;
+	int64_t *ids;
+	int status;
+
+	TRY(dataset_open(&s->data, s->path, 0));
+	d = s->data;
+	if (c->labelled && !d->labels)
+		return error(
+			STATUS_DATA, "%s: its images have no labels: use --no-labels", s->path);
+	ids = memory_new((size_t)d->classes + 1, sizeof(*ids));
+	status = ids ? 0 : STATUS_SYSTEM;
+	for (int64_t i = 0; c->labelled && !status && i < d->classes; i++) {
+		char number[32];
+
+		snprintf(number, sizeof(number), "%lld", (long long)i);
+		status = source_class(c, d->class_names ? d->class_names[i] : number, &ids[i]);
+		if (!status && s->class_count != i + 1)
+			status = error(STATUS_DATA, "%s: class '%s' is there twice", s->path,
+				d->class_names[i]);
+	}
+	for (int64_t i = 0; !status && i < d->count; i++) {
+		const char *name = dataset_full_name(d, i);
+		char number[32];
+
+		snprintf(number, sizeof(number), "%09lld", (long long)i);
+		if (c->labelled && d->labels[i] < 0)
+			status = error(STATUS_DATA, "%s: image %lld has no label: use --no-labels",
+				s->path, (long long)i);
+		else
+			status = collection_item(c, c->labelled ? ids[d->labels[i]] : -1, i,
+				name[0] ? name : number);
+	}
+	free(ids);
+	return status;
+}

@@ -1,0 +1,285 @@
+/* Images in folders, lists, CIFAR-100 batches and packed files into one `images` file. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "lib/base/error.h"
+#include "lib/cli/cli.h"
+#include "lib/data/pack.h"
+#include "lib/data/strip.h"
+#include "lib/data/subset.h"
+
+struct settings {
+	char **inputs;
+	int input_count;
+	const char *output, *holdout_output, *classes, *split, *show, *augment;
+	enum source_format format;
+	enum pack_store store;
+	struct share share;
+	int64_t holdout, size, skip_damaged;
+	int no_labels, shared;
+};
+
+enum {
+	OPTION_FORMAT = 256,
+	OPTION_CLASSES,
+	OPTION_SHARE,
+	OPTION_HOLDOUT,
+	OPTION_HOLDOUT_OUTPUT,
+	OPTION_STORE,
+	OPTION_SIZE,
+	OPTION_SKIP,
+	OPTION_NO_LABELS,
+	OPTION_SPLIT,
+	OPTION_SHOW,
+	OPTION_AUGMENT,
+};
+
+static const struct argp_option options[] = {
+	{"output", 'o', "FILE", 0, "Write the packed images there"},
+	{"format", OPTION_FORMAT, "NAME", 0,
+		"What the inputs are: auto, folder, list, cifar100 or hdf5 (default: auto)"},
+	{"classes", OPTION_CLASSES, "LIST", 0,
+		"Take these classes, one a line, in this order; numbers in a list of images count "
+		"its lines from 0"},
+	{"share", OPTION_SHARE, "F", 0,
+		"Take this share of each class: 0.25, 25%, 1/4, 1/1.3; smaller shares lie inside "
+		"larger ones"},
+	{"holdout", OPTION_HOLDOUT, "N", 0,
+		"Before that, put N images, equally of each class, into --holdout-output"},
+	{"holdout-output", OPTION_HOLDOUT_OUTPUT, "FILE", 0, "Where they go"},
+	{"store", OPTION_STORE, "HOW", 0,
+		"encoded (files as they are; default for files) or pixels (default for CIFAR)"},
+	{"size", OPTION_SIZE, "N", 0,
+		"With pixels: resize the short side to N and keep the central square"},
+	{"skip-damaged", OPTION_SKIP, "N", 0,
+		"Leave out up to N damaged images (default: 0); each is named"},
+	{"no-labels", OPTION_NO_LABELS, NULL, 0, "Images without classes, to be predicted"},
+	{"split", OPTION_SPLIT, "NAME", 0,
+		"Note in the file which split it is: train, valid, test"},
+	{"show", OPTION_SHOW, "FILE.png", 0,
+		"Write a picture of augmented views of the packed images; with a packed file as "
+		"the "
+		"only input, --output may be left out"},
+	{"augment", OPTION_AUGMENT, "NAME", 0,
+		"For --show: none, tiny or imagenet (default: imagenet)"},
+	{0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	static const char *const stores[] = {"encoded", "pixels", NULL};
+	struct settings *s = state->input;
+
+	switch (key) {
+	case 'o':
+		s->output = arg;
+		return 0;
+	case OPTION_FORMAT:
+		s->format = cli_choice(state, "--format", arg, source_formats);
+		return 0;
+	case OPTION_CLASSES:
+		s->classes = arg;
+		return 0;
+	case OPTION_SHARE:
+		s->shared = 1;
+		if (share_parse(&s->share, arg))
+			argp_error(state, "%s", error_message());
+		return 0;
+	case OPTION_HOLDOUT:
+		s->holdout = cli_integer(state, "--holdout", arg, 1, INT64_MAX);
+		return 0;
+	case OPTION_HOLDOUT_OUTPUT:
+		s->holdout_output = arg;
+		return 0;
+	case OPTION_STORE:
+		s->store = PACK_ENCODED + cli_choice(state, "--store", arg, stores);
+		return 0;
+	case OPTION_SIZE:
+		s->size = cli_integer(state, "--size", arg, 1, 4096);
+		return 0;
+	case OPTION_SKIP:
+		s->skip_damaged = cli_integer(state, "--skip-damaged", arg, 0, INT64_MAX);
+		return 0;
+	case OPTION_NO_LABELS:
+		s->no_labels = 1;
+		return 0;
+	case OPTION_SPLIT:
+		s->split = arg;
+		return 0;
+	case OPTION_SHOW:
+		s->show = arg;
+		return 0;
+	case OPTION_AUGMENT:
+		s->augment = arg;
+		return 0;
+	case ARGP_KEY_ARGS:
+		s->inputs = state->argv + state->next;
+		s->input_count = state->argc - state->next;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "no INPUT is given");
+		return 0;
+	case ARGP_KEY_END:
+		if (!s->output && !s->show && !cli.dry_run)
+			argp_error(state, "no --output is given");
+		if (!s->holdout != !s->holdout_output)
+			argp_error(state, "--holdout and --holdout-output belong together");
+		if (s->size && s->store == PACK_ENCODED)
+			argp_error(state, "--size needs --store pixels");
+		if (s->classes && s->no_labels)
+			argp_error(state, "--classes and --no-labels exclude each other");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {options, parse, "INPUT...",
+	"Pack images into one HDF5 file.\v"
+	"An INPUT is a folder of class folders, a list of lines 'path<TAB>class' or 'path label', "
+	"a "
+	"CIFAR-100 batch (train.bin) or a packed file; several are joined.\n\n"
+	"  pack-images train -o train.h5 --split train\n"
+	"  pack-images cifar-100-binary/train.bin -o train.h5 --holdout 5000 --holdout-output "
+	"valid.h5\n"
+	"  pack-images train.h5 -o quarter.h5 --share 1/4 --seed 1\n"
+	"  pack-images train.h5 --show views.png --augment imagenet"};
+
+static int inputs_note(struct collection *c)
+{
+	for (int64_t i = 0; i < c->source_count; i++) {
+		const struct source *s = &c->sources[i];
+
+		if (s->data)
+			TRY(provenance_input(&cli.provenance, s->data->file));
+		else if (s->format != SOURCE_FOLDER)
+			TRY(provenance_file(&cli.provenance, s->path));
+	}
+	return 0;
+}
+
+static void damaged_say(const char *message)
+{
+	cli_warn("%s", message);
+}
+
+static void progress_say(void *data, int64_t done)
+{
+	progress_update(data, done, "%s", "");
+}
+
+static int pack(struct collection *c, const struct settings *s, const char *output)
+{
+	struct progress progress;
+	struct pack_settings p = {.store = s->store,
+		.size = s->size,
+		.skip_damaged = s->skip_damaged,
+		.threads = cli.threads,
+		.split = s->split,
+		.provenance = &cli.provenance,
+		.on_damaged = damaged_say,
+		.on_progress = progress_say,
+		.data = &progress};
+	struct pack_result result;
+	double start = cli_seconds();
+
+	cli.provenance.seconds = start;
+	progress_start(&progress, "packing", "images", 0, c->count);
+	TRY(pack_write(c, &p, output, &result));
+	progress_end(&progress);
+	cli_say("%s: %lld images, %lld classes, %.1f MB, %lld damaged left out, %.0f images/s",
+		output, (long long)result.images, (long long)c->class_count,
+		(double)result.bytes / 1e6, (long long)result.damaged,
+		(double)c->count / (cli_seconds() - start + 1e-9));
+	return 0;
+}
+
+/* Images of each class, as a table */
+static int counts_print(const struct collection *c, const struct collection *rest)
+{
+	struct result *r = result_new(stdout);
+	int64_t classes = c->labelled ? c->class_count : 1;
+	int64_t *count = calloc((size_t)classes * 2, sizeof(*count));
+
+	if (!r || !count)
+		return error(STATUS_SYSTEM, "out of memory");
+	for (int64_t i = 0; i < c->count; i++)
+		count[c->labelled ? c->items[i].label : 0]++;
+	for (int64_t i = 0; i < rest->count; i++)
+		count[classes + (c->labelled ? rest->items[i].label : 0)]++;
+	for (int64_t i = 0; i < classes; i++) {
+		result_text(r, "class", c->labelled ? c->classes[i] : "-");
+		result_int(r, "images", count[i]);
+		result_int(r, "held_out", count[classes + i]);
+		result_row(r);
+	}
+	result_free(r);
+	free(count);
+	return 0;
+}
+
+static int show(const struct settings *s)
+{
+	const char *path = s->output ? s->output : s->inputs[0];
+	struct dataset *d;
+	struct augment a;
+	int64_t size;
+	int status;
+
+	TRY(dataset_open(&d, path, 0));
+	size = s->size ? s->size : d->height ? d->height : 224;
+	status = augment_preset(&a, s->augment ? s->augment : "imagenet", size);
+	if (!status)
+		status = strip_write(s->show, d, &a, cli.seed, d->count < 8 ? d->count : 8, 8);
+	dataset_close(d);
+	return status;
+}
+
+static int pack_both(struct collection *c, const struct settings *s)
+{
+	struct collection rest = {0};
+	int status = 0;
+
+	if (s->classes)
+		TRY(collection_want(c, s->classes));
+	for (int i = 0; i < s->input_count; i++)
+		TRY(collection_add(c, s->inputs[i], s->format));
+	TRY(collection_finish(c));
+	if (s->holdout)
+		status = collection_holdout(c, s->holdout, cli.seed, &rest);
+	if (!status && s->shared)
+		status = collection_share(c, &s->share, cli.seed);
+	if (!status && cli.dry_run)
+		status = counts_print(c, &rest);
+	else if (!status) {
+		status = inputs_note(c);
+		if (!status)
+			status = pack(c, s, s->output);
+		if (!status && s->holdout)
+			status = pack(&rest, s, s->holdout_output);
+	}
+	collection_release_rest(&rest);
+	return status;
+}
+
+static int run(const struct settings *s)
+{
+	struct collection c;
+	int status = 0;
+
+	collection_init(&c, !s->no_labels);
+	if (s->output || cli.dry_run)
+		status = pack_both(&c, s);
+	collection_release(&c);
+	if (!status && s->show && !cli.dry_run)
+		status = show(s);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings s = {0};
+
+	cli_start(&argp, argc, argv, &s,
+		CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON);
+	return cli_end(run(&s));
+}
