@@ -106,6 +106,7 @@ static int open_path(struct h5 *f, const char *path)
 	hid_t access;
 
 	TRY(look(f, path));
+	TRY(h5_probe(f, path));
 	access = H5Pcreate(H5P_FILE_ACCESS);
 	if (access < 0 || H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) < 0)
 		return h5_failed(f, STATUS_SYSTEM, "cannot be opened");
@@ -159,7 +160,7 @@ int h5_create_file(struct h5 *f, const char *path, unsigned flags)
 		h5_failed(f, STATUS_CANTCREATE, "cannot be created");
 	H5Pclose(create);
 	H5Pclose(access);
-	return f->file < 0 ? STATUS_CANTCREATE : 0;
+	return f->file < 0 ? f->failed : 0;
 }
 
 int h5_create(struct h5 **out, const char *path, const char *kind)

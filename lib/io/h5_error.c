@@ -23,11 +23,10 @@ void h5_library_start(void)
 		H5dont_atexit();
 	if (!verbose)
 		H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-	if (started)
-		return;
-	started = 1;
 	/* Filters are code: none is loaded because a file names it. */
-	H5PLset_loading_state(0);
+	if (!started)
+		H5PLset_loading_state(0);
+	started = 1;
 }
 
 struct reason {
@@ -57,9 +56,8 @@ void h5_reason(char *text, size_t size, int *code)
 	struct reason r = {{0}};
 
 	H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, visit, &r);
-	if (r.number == ENOSPC || r.number == EDQUOT || r.number == EFBIG || r.number == EIO ||
-		r.number == EROFS)
-		*code = *code == STATUS_DATA ? STATUS_DATA : STATUS_IO;
+	if (r.number == ENOSPC || r.number == EDQUOT || r.number == EFBIG || r.number == EIO)
+		*code = *code == STATUS_CANTCREATE ? STATUS_IO : *code;
 	if (r.locked)
 		snprintf(text, size,
 			"the file system refused a lock (%s): another program may be writing it; "

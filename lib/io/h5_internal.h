@@ -59,6 +59,10 @@ int h5_failed(struct h5 *f, int code, const char *format, ...)
 void h5_reason(char *text, size_t size, int *code);
 void h5_library_start(void);
 
+/* --- h5_probe.c --- */
+/* Walks through a file in a child; STATUS_DATA when that dies of it. */
+int h5_probe(struct h5 *f, const char *path);
+
 /* --- h5_type.c --- */
 hid_t h5_file_type(enum h5_type type);		    /* borrowed */
 int h5_type_of(hid_t datatype, enum h5_type *type); /* 0, or -1 when it is not ours */
@@ -104,7 +108,6 @@ int h5_names_of(struct h5 *f, hid_t group, int attributes, char ***names, int *c
 int h5_output_begin(struct h5 *f);
 int h5_output_end(struct h5 *f);
 void h5_output_forget(struct h5 *f);
-/* STATUS_CANTCREATE when it cannot, whatever the reason. */
 int h5_create_file(struct h5 *f, const char *path, unsigned flags);
 /* Spools standard input; gives a path to open. *temp: to be unlinked after opening, or NULL. */
 int h5_spool_input(char **path, char **temp);

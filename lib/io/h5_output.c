@@ -93,6 +93,7 @@ static int begin_beside(struct h5 *f)
 	unlink(f->temp);
 	status = h5_create_file(f, f->temp, H5F_ACC_EXCL);
 	if (status) {
+		unlink(f->temp); /* HDF5 leaves what it made before it failed */
 		free(f->temp);
 		f->temp = NULL;
 	}

@@ -180,28 +180,52 @@ int provenance_file(struct provenance *p, const char *path)
 	return add_input(p, path, hash);
 }
 
-/* The command as a shell would take it. */
-static char *command_text(const struct provenance *p)
+/* A word as a shell would take it, appended. */
+static void put_word(FILE *f, const char *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 				    "_-+=./,:@%~";
-	char *text = memory_string(p->tool ? p->tool : "");
 
-	for (int i = 1; i < p->argc && text; i++) {
+	if (word[0] && !word[strspn(word, plain)]) {
+		fputs(word, f);
+		return;
+	}
+	putc('\'', f);
+	for (; *word; word++)
+		if (*word == '\'')
+			fputs("'\\''", f);
+		else
+			putc(*word, f);
+	putc('\'', f);
+}
+
+/* The command, its paths shortened. */
+static char *command_text(const struct provenance *p)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	put_word(f, p->tool ? p->tool : "");
+	for (int i = 1; i < p->argc; i++) {
 		const char *word = p->argv[i], *value = strchr(word, '=');
-		char *path, *next = NULL;
-		int quote;
+		char *path, *whole = NULL;
 
 		/* --option=/path */
 		value = word[0] == '-' && value && value[1] == '/' ? value + 1 : word;
 		path = short_path(value);
-		quote = !path || !word[0] || word[strspn(word, plain)];
 		if (path)
-			next = memory_format("%s %s%.*s%s%s", text, quote ? "'" : "",
-				(int)(value - word), word, path, quote ? "'" : "");
+			whole = memory_format("%.*s%s", (int)(value - word), word, path);
+		putc(' ', f);
+		put_word(f, whole ? whole : "?");
 		free(path);
+		free(whole);
+	}
+	if (fclose(f)) {
 		free(text);
-		text = next;
+		text = NULL;
 	}
 	return text;
 }
@@ -217,7 +241,7 @@ static int put_number(struct h5 *out, hid_t id, const char *name, const char *fo
 static int put_link(const struct provenance *p, struct h5 *out, hid_t id)
 {
 	char *command = command_text(p);
-	int status = command ? 0 : STATUS_SYSTEM;
+	int status = command ? 0 : error(STATUS_SYSTEM, "out of memory");
 
 	if (!status)
 		status = h5_attr_put(out, id, "tool", p->tool ? p->tool : "");
