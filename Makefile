@@ -123,6 +123,13 @@ $(TEST_F64:tests/%.c=$B/tests/%): $B/tests/%: tests/%.c $(LIB64)
 	@mkdir -p $(@D); echo "  TEST $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -DREAL_DOUBLE -MMD -MP -MF $@.d -o $@ $< $(LIB64) $(ALL_LIBS)
 
+BENCH := $(patsubst tests/bench/%.c,$B/tests/bench/%,$(wildcard tests/bench/*.c))
+.PHONY: bench-programs
+bench-programs: $(BENCH)
+$(BENCH): $B/tests/bench/%: tests/bench/%.c $(LIB)
+	@mkdir -p $(@D); echo "  BENCH $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -MF $@.d -o $@ $< $(LIB) $(ALL_LIBS)
+
 .PHONY: test test-programs
 test: ## quick tests (what CI runs)
 	@$(MAKE) --no-print-directory $(PARALLEL) test-programs

@@ -44,8 +44,8 @@ static int build_step(struct bench *b, int64_t batch)
 	struct network_want want = {0};
 	struct network_out out;
 	struct program *p = b->step = program_new(PROGRAM_TRAIN);
-	tensor image = program_input(
-		p, "image", TYPE_REAL, 4, (int64_t[]){batch, c->image, c->image, 3});
+	tensor image =
+		program_input(p, "image", TYPE_REAL, 4, (int64_t[]){batch, c->image, c->image, 3});
 	tensor target = program_input(p, "target", TYPE_REAL, 2, (int64_t[]){batch, c->classes});
 
 	network_build(b->net, p, image, &want, &out);

@@ -1,0 +1,296 @@
+#include "lib/program/bench.h"
+#include "lib/base/error.h"
+#include "lib/base/memory.h"
+#include "lib/program/ops.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ERROR_MAX 1e-4 /* relative, between fast form and reference */
+#define CHECK_BATCH 2  /* samples in a check */
+
+/* A built, planned and filled program. */
+struct subject {
+	struct program *p;
+	const struct device *device;
+	tensor y;
+	void *block;
+	struct step step;
+	uint64_t random;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + 1e-9 * t.tv_nsec;
+}
+
+/* Uniform in [-1, 1) */
+static real draw(struct subject *s)
+{
+	s->random ^= s->random << 13;
+	s->random ^= s->random >> 7;
+	s->random ^= s->random << 17;
+	return (real)((double)(s->random >> 11) / 4503599627370496.0 - 1);
+}
+
+/* Reals are random, integers zero: labels, tables of what is erased and mixed. */
+static int fill(struct subject *s, tensor t, int gradient)
+{
+	void *host = memory_new(t->count, sizeof(real));
+
+	if (!host)
+		return STATUS_SYSTEM;
+	if (t->type == TYPE_REAL && t->dims > 0 && strcmp(t->name, "mix"))
+		for (int64_t i = 0; i < t->count; i++)
+			((real *)host)[i] = draw(s);
+	for (int64_t i = 0; !strcmp(t->name, "gate") && i < t->count; i++)
+		((real *)host)[i] = 1;
+	if (!strcmp(t->name, "v") || !strcmp(t->name, "norm2")) /* squares */
+		for (int64_t i = 0; i < t->count; i++)
+			((real *)host)[i] *= ((real *)host)[i];
+	if (gradient)
+		tensor_put_grad(s->p, t, host);
+	else
+		tensor_put(s->p, t, host);
+	free(host);
+	return 0;
+}
+
+static void subject_close(struct subject *s)
+{
+	program_free(s->p);
+	free(s->block);
+	memset(s, 0, sizeof(*s));
+}
+
+static int subject_open(struct subject *s, const struct bench_case *c, const int64_t *n,
+	const struct device *device)
+{
+	memset(s, 0, sizeof(*s));
+	s->step = (struct step){.lr = (real)1e-3, .step = 3, .divisor = 1, .scale = 1};
+	s->random = 88172645463325252ull;
+	s->device = device;
+	s->p = program_new(PROGRAM_TRAIN);
+	if (!s->p)
+		return STATUS_SYSTEM;
+	s->y = c->build(s->p, n);
+	if (s->y)
+		program_seed(s->p, s->y);
+	TRY(program_plan(s->p, device));
+	s->block = device->alloc(program_bytes(s->p) + 1);
+	if (!s->block)
+		return STATUS_SYSTEM;
+	TRY(program_bind(s->p, s->block));
+	for (int i = 0; program_input_at(s->p, i); i++)
+		TRY(fill(s, program_input_at(s->p, i), 0));
+	return 0;
+}
+
+/* Forward, and backward from random gradients (whose memory forward may use). */
+static int walk(struct subject *s)
+{
+	program_forward(s->p, &s->step);
+	if (s->y && s->y->grad)
+		TRY(fill(s, s->y, 1));
+	program_backward(s->p, &s->step);
+	return 0;
+}
+
+/* Adds the squares of a - b and of b. */
+static int compare(
+	struct subject *a, tensor x, struct subject *b, tensor y, int gradient, double sums[2])
+{
+	real *first = memory_new(x->count, sizeof(real)),
+	     *second = memory_new(x->count, sizeof(real));
+	int status = first && second ? 0 : STATUS_SYSTEM;
+
+	if (!status && gradient) {
+		tensor_get_grad(a->p, x, first);
+		tensor_get_grad(b->p, y, second);
+	} else if (!status) {
+		tensor_get(a->p, x, first);
+		tensor_get(b->p, y, second);
+	}
+	for (int64_t i = 0; i < x->count && !status; i++) {
+		double d = (double)first[i] - second[i];
+
+		sums[0] += d * d;
+		sums[1] += (double)second[i] * second[i];
+	}
+	free(first);
+	free(second);
+	return status;
+}
+
+/* Relative distance of output, gradients and (for ops that write in place) inputs. */
+static int distance(struct subject *a, struct subject *b, double *far)
+{
+	double sums[2] = {0, 0};
+
+	if (a->y)
+		TRY(compare(a, a->y, b, b->y, 0, sums));
+	for (int i = 0; program_input_at(a->p, i); i++) {
+		tensor x = program_input_at(a->p, i), y = program_input_at(b->p, i);
+
+		if (x->type != TYPE_REAL)
+			continue;
+		TRY(compare(a, x, b, y, 0, sums));
+		if (x->flags & TENSOR_GRAD && x->grad)
+			TRY(compare(a, x, b, y, 1, sums));
+	}
+	*far = sqrt(sums[0]) / (sqrt(sums[1]) + 1e-30);
+	return 0;
+}
+
+static int check(const struct bench_case *c, double *far)
+{
+	struct subject fast, plain;
+	int64_t n[BENCH_SIZES];
+	int status;
+
+	memcpy(n, c->n, sizeof(n));
+	n[0] = n[0] < CHECK_BATCH ? n[0] : CHECK_BATCH;
+	memset(&plain, 0, sizeof(plain));
+	status = subject_open(&fast, c, n, device_cpu());
+	if (!status)
+		status = subject_open(&plain, c, n, device_cpu_plain());
+	if (!status)
+		status = walk(&fast);
+	if (!status)
+		status = walk(&plain);
+	if (!status)
+		status = distance(&fast, &plain, far);
+	subject_close(&fast);
+	if (plain.p)
+		subject_close(&plain);
+	if (!status && !(*far <= ERROR_MAX))
+		return error_context(
+			error(STATUS_BUG, "fast form and reference differ by %g", *far), "%s",
+			c->op);
+	return error_context(status, "%s", c->op);
+}
+
+/* What forward and backward must move at least: every input, output and gradient once. */
+static void count(struct subject *s, const struct bench_case *c, struct bench_times *t)
+{
+	double values = s->y ? s->y->count * type_size(s->y->type) : 0, gradients = values;
+
+	for (int i = 0; program_input_at(s->p, i); i++) {
+		tensor x = program_input_at(s->p, i);
+
+		values += x->count * type_size(x->type);
+		gradients += x->grad ? 2.0 * x->count * type_size(x->type) : 0;
+	}
+	t->bytes[0] = s->y ? values : 2 * values; /* in place: read and written */
+	t->bytes[1] = gradients;
+	t->flops[0] = c->flops ? c->flops(c->n) : 0;
+	t->flops[1] = t->flops[0] * c->backward;
+}
+
+static double least(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+static void time_walks(struct subject *s, double seconds, struct bench_times *t)
+{
+	int backward = s->y && s->y->grad;
+	double end = now() + seconds;
+
+	t->seconds[0] = t->seconds[1] = INFINITY;
+	for (int i = 0; i < 2 || now() < end; i++) {
+		double from = now(), middle;
+
+		program_forward(s->p, &s->step);
+		middle = now();
+		if (backward)
+			program_backward(s->p, &s->step);
+		if (i > 0) { /* the first touches the memory */
+			t->seconds[0] = least(t->seconds[0], middle - from);
+			t->seconds[1] = least(t->seconds[1], now() - middle);
+		}
+	}
+	if (!backward)
+		t->seconds[1] = 0;
+}
+
+static void name_shape(const struct bench_case *c, char *text, size_t size)
+{
+	int used = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < BENCH_SIZES && c->n[i] && used < (int)size; i++)
+		used += snprintf(
+			text + used, size - used, "%s%lld", i ? "x" : "", (long long)c->n[i]);
+}
+
+int bench_run(const struct bench_case *c, double seconds, struct bench_times *t)
+{
+	struct subject s;
+	int status;
+
+	memset(t, 0, sizeof(*t));
+	name_shape(c, t->shape, sizeof(t->shape));
+	TRY(check(c, &t->error));
+	status = subject_open(&s, c, c->n, device_cpu());
+	if (!status) {
+		count(&s, c, t);
+		time_walks(&s, seconds, t);
+	}
+	subject_close(&s);
+	return error_context(status, "%s", c->op);
+}
+
+static tensor build_product(struct program *p, const int64_t *n)
+{
+	return linear(p, program_input(p, "x", TYPE_REAL, 2, n),
+		program_input(p, "weight", TYPE_REAL, 2, (int64_t[]){n[2], n[1]}), NULL, 1);
+}
+
+/* Bytes read and written per second by a copy of `bytes`. */
+static int copy_speed(size_t bytes, double seconds, double *speed)
+{
+	const size_t part = 64 << 10;
+	char *from = memory_new(bytes, 1), *to = memory_new(bytes, 1);
+	double end = now() + seconds, best = INFINITY;
+	int status = from && to ? 0 : STATUS_SYSTEM;
+
+	for (int i = 0; !status && (i < 2 || now() < end); i++) {
+		double start = now();
+
+#pragma omp parallel for schedule(static)
+		for (size_t at = 0; at < bytes; at += part)
+			memcpy(to + at, from + at, part);
+		if (i > 0)
+			best = least(best, now() - start);
+	}
+	*speed = 2.0 * bytes / best;
+	free(from);
+	free(to);
+	return status;
+}
+
+int bench_limits(struct bench_limits *l, double seconds)
+{
+	struct bench_case product = {"linear", build_product, NULL, 0, {1920, 256, 512}};
+	struct bench_times t;
+
+	TRY(bench_run(&product, seconds, &t));
+	l->flops = 2.0 * 1920 * 256 * 512 / t.seconds[0];
+	TRY(copy_speed(1 << 20, seconds, &l->cached));
+	l->cache = sysconf(_SC_LEVEL3_CACHE_SIZE) > 0 ? sysconf(_SC_LEVEL3_CACHE_SIZE) : 8 << 20;
+	return copy_speed(64 << 20, seconds, &l->bytes);
+}
+
+double bench_least(const struct bench_times *t, const struct bench_limits *l, int pass)
+{
+	double bytes = t->bytes[pass] <= l->cache ? l->cached : l->bytes;
+
+	return fmax(t->flops[pass] / l->flops, t->bytes[pass] / bytes);
+}
