@@ -1,7 +1,8 @@
 /*
  * Convolution of images, channels last.
  *
- *	y[i][j][o] = bias[o] + sum over di, dj, c of weight[o][c][di][dj] x[i s + di - p][j s + dj - p][c]
+ *	y[i][j][o] = bias[o] + sum over di, dj, c of
+ *		weight[o][c][di][dj] x[i s + di - p][j s + dj - p][c]
  *
  * Zeros outside, no flip. x (b, height, width, cin); weight (cout, cin, k, k); bias (cout) or NULL;
  * y (b, h', w', cout), h' = floor((height + 2 p - k) / s) + 1, w' alike. 0 <= p < k.
