@@ -145,14 +145,14 @@ static void sum_part(const struct conv *p, struct conv_tile *t, int64_t n, int64
 	}
 }
 
-static void sum_columns(
-	const struct conv *p, const real *a, int64_t a_run, real *y, int64_t c, int64_t n)
+static void sum_columns(const struct conv *p, const real *panel, const real *a, int64_t a_run,
+	real *y, int64_t c, int64_t n)
 {
 	int64_t padded = conv_padded(p->out_c), run = p->kernel * p->in_c;
 	int64_t vectors = conv_vectors(c, padded), tile = vectors * CONV_LANES;
 	int64_t runs = run < RUN_PART ? RUN_PART / run : 1;
-	const real *panel = p->panel + c * p->kernel * run;
 
+	panel += c * p->kernel * run;
 	for (int64_t r = 0; r < p->kernel; r += runs)
 		for (int64_t from = 0; from < run; from += RUN_PART) {
 			struct conv_tile t = {.runs = conv_least(runs, p->kernel - r),
@@ -177,21 +177,23 @@ static void sum_columns(
 
 static void conv_task(const struct conv *p, int64_t task, real *rows)
 {
-	struct conv_rows at = conv_task_rows(p, task);
+	int64_t repeat = task % p->repeats;
+	struct conv_rows at = conv_task_rows(p, task / p->repeats);
 	int64_t padded = conv_padded(p->out_c), step;
 	const real *a = conv_input(p, at, rows, &step);
+	real *y = p->y + repeat * p->y_step + at.b * p->y_image + at.i * p->y_row;
 
 	for (int64_t c = 0; c < p->out_c; c += conv_vectors(c, padded) * CONV_LANES)
-		sum_columns(p, a, step, p->y + at.b * p->y_image + at.i * p->y_row, c, at.n);
+		sum_columns(p, p->panel + repeat * p->panel_step, a, step, y, c, at.n);
 }
 
 static void conv_run(const struct conv *p)
 {
 	int64_t size = conv_rows_size(p), pixels = p->batch * p->out_h * p->out_w;
-	int64_t products = pixels * p->kernel * p->kernel * p->in_c * p->out_c;
+	int64_t products = p->repeats * pixels * p->kernel * p->kernel * p->in_c * p->out_c;
 
-#pragma omp parallel for schedule(dynamic) num_threads(conv_threads(p)) if (products > CONV_SMALL)
-	for (int64_t task = 0; task < conv_tasks(p); task++)
+#pragma omp parallel for schedule(static) num_threads(conv_threads(p)) if (products > CONV_SMALL)
+	for (int64_t task = 0; task < p->repeats * conv_tasks(p); task++)
 		conv_task(p, task, p->rows + omp_get_thread_num() * size);
 }
 
@@ -212,7 +214,8 @@ struct conv conv_of(const struct conv2d *p)
 		.spread = 1,
 		.y_image = h * w * p->cout,
 		.y_row = w * p->cout,
-		.y_pixel = p->cout};
+		.y_pixel = p->cout,
+		.repeats = 1};
 }
 
 /* dx as a convolution of dy, spread by the stride. */
@@ -231,11 +234,12 @@ static struct conv conv_back(const struct conv2d *p)
 		.spread = p->stride,
 		.y_image = p->height * p->width * p->cin,
 		.y_row = p->width * p->cin,
-		.y_pixel = p->cin};
+		.y_pixel = p->cin,
+		.repeats = 1};
 }
 
-/* Patches that do not overlap: row di of the taps, from dy to k cin values of dx at a time. */
-static struct conv conv_patch_row(const struct conv2d *p)
+/* Patches that do not overlap: for each row of taps, from dy to k cin values of dx at a time. */
+static struct conv conv_patch_rows(const struct conv2d *p)
 {
 	int64_t h = conv2d_out(p, p->height), w = conv2d_out(p, p->width);
 
@@ -251,7 +255,10 @@ static struct conv conv_patch_row(const struct conv2d *p)
 		.spread = 1,
 		.y_image = p->height * p->width * p->cin,
 		.y_row = p->stride * p->width * p->cin,
-		.y_pixel = p->stride * p->cin};
+		.y_pixel = p->stride * p->cin,
+		.repeats = p->kernel,
+		.panel_step = conv_padded(p->kernel * p->cin) * p->cout,
+		.y_step = p->width * p->cin};
 }
 
 static int is_patches(const struct conv2d *p)
@@ -318,14 +325,10 @@ static void patches_back(
 	const struct conv2d *p, real *dx, int acc, const real *dy, const real *weight, real *work)
 {
 	int64_t taps = p->kernel * p->kernel;
-	struct conv s = conv_patch_row(p);
+	struct conv s = conv_patch_rows(p);
 
 	if (!acc)
 		clear_rest(p, dx);
-	s.x = dy;
-	s.panel = work;
-	s.rows = work + panels_size(p);
-	s.add = acc;
 	for (int64_t di = 0; di < p->kernel; di++) {
 		struct pack pack = {.out = s.out_c,
 			.inner = p->cin,
@@ -337,10 +340,14 @@ static void patches_back(
 			.step_depth = p->cin * taps,
 			.weight = weight + di * p->kernel};
 
-		pack_panels(&pack, work);
-		s.y = dx + di * p->width * p->cin;
-		conv_run(&s);
+		pack_panels(&pack, work + di * s.panel_step);
 	}
+	s.x = dy;
+	s.y = dx;
+	s.panel = work;
+	s.rows = work + panels_size(p);
+	s.add = acc;
+	conv_run(&s);
 }
 
 static void input_back(
@@ -386,7 +393,7 @@ static int64_t conv_work(const struct conv *s)
 
 int64_t conv2d_work_fast(const struct conv2d *p, int backward)
 {
-	struct conv forward = conv_of(p), back = is_patches(p) ? conv_patch_row(p) : conv_back(p);
+	struct conv forward = conv_of(p), back = is_patches(p) ? conv_patch_rows(p) : conv_back(p);
 
 	if (!backward)
 		return panels_size(p) + conv_work(&forward);

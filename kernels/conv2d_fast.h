@@ -16,7 +16,8 @@ struct conv {
 	int64_t batch, in_h, in_w, in_c;
 	int64_t out_h, out_w, out_c;
 	int64_t kernel, stride, pad, spread;
-	int64_t y_image, y_row, y_pixel; /* steps of the output */
+	int64_t y_image, y_row, y_pixel;     /* steps of the output */
+	int64_t repeats, panel_step, y_step; /* the same input with other weights, to other rows */
 	const real *x, *panel, *bias;
 	real *y, *rows;
 	int add;

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #define SPLITS 16
-#define LARGE 131072	   /* values of a weight that is cut by rows of taps */
-#define PARTS_MOST 4194304 /* values of all splits together, if there is a choice */
+#define SPLIT_LEAST 2000000 /* multiplications of a split, if there is a choice */
+#define COLUMNS 16	    /* whose splits are added at a time */
+#define LARGE 131072	    /* values of a weight that is cut by rows of taps */
+#define PARTS_MOST 4194304  /* values of all splits together, if there is a choice */
 
 struct parts {
 	int64_t splits, cuts;	/* cuts: k, or 1 */
@@ -20,12 +22,14 @@ struct parts {
 static struct parts parts_of(const struct conv2d *p, const struct conv *s)
 {
 	int64_t padded = conv_padded(p->cout), rows = p->kernel * p->kernel * p->cin + 1;
+	int64_t products = p->batch * s->out_h * s->out_w * rows * padded;
 	struct parts parts = {1, 1, padded, rows * padded};
 
 	if (parts.values > LARGE)
 		parts.cuts = p->kernel;
 	while (parts.splits * 2 <= conv_tasks(s) && parts.splits * parts.cuts < SPLITS &&
-		parts.splits * 2 * parts.values <= PARTS_MOST)
+		parts.splits * 2 * parts.values <= PARTS_MOST &&
+		parts.splits * 2 * SPLIT_LEAST <= products)
 		parts.splits *= 2;
 	return parts;
 }
@@ -104,27 +108,37 @@ static void task_back(const struct conv *s, const struct parts *parts, int64_t t
 	}
 }
 
-/* Splits added in order: 16 columns at a time, so that lines are read whole. */
+/* One row of n columns from all splits, in order. */
+static inline __attribute__((always_inline)) void add_row(
+	const struct parts *parts, int64_t n, real *sum, const real *at)
+{
+	for (int64_t o = 0; o < n; o++)
+		sum[o] = at[o];
+	for (int64_t i = 1; i < parts->splits; i++)
+		for (int64_t o = 0; o < n; o++)
+			sum[o] += at[i * parts->values + o];
+}
+
+/* Some columns at a time, so that lines of the sums are read whole. */
 static void add_splits(const struct conv2d *p, const struct parts *parts, int64_t from,
 	real *dweight, real *dbias, const real *sums)
 {
-	int64_t taps = p->kernel * p->kernel, n = conv_least(16, p->cout - from);
+	int64_t taps = p->kernel * p->kernel, n = conv_least(COLUMNS, p->cout - from);
+	int64_t size = taps * p->cin;
+	real sum[COLUMNS];
 
-	for (int64_t row = 0; row <= taps * p->cin; row++) {
-		int64_t c = row / taps, tap = row % taps;
-		const real *at = sums + from + (tap * p->cin + c) * parts->padded;
-		real sum[16] = {0};
+	for (int64_t row = 0; row <= size; row++) {
+		int64_t from_row = row < size ? row % taps * p->cin + row / taps : size;
+		const real *at = sums + from + from_row * parts->padded;
 
-		if (row == taps * p->cin)
-			at = sums + from + row * parts->padded;
-		for (int64_t i = 0; i < parts->splits; i++)
-			for (int64_t o = 0; o < n; o++)
-				sum[o] += at[i * parts->values + o];
-		for (int64_t o = 0; o < n; o++)
-			if (row < taps * p->cin && dweight)
-				dweight[(from + o) * taps * p->cin + row] += sum[o];
-			else if (row == taps * p->cin && dbias)
-				dbias[from + o] += sum[o];
+		if (n == COLUMNS)
+			add_row(parts, COLUMNS, sum, at);
+		else
+			add_row(parts, n, sum, at);
+		for (int64_t o = 0; dweight && row < size && o < n; o++)
+			dweight[(from + o) * size + row] += sum[o];
+		for (int64_t o = 0; dbias && row == size && o < n; o++)
+			dbias[from + o] += sum[o];
 	}
 }
 
@@ -139,7 +153,7 @@ void conv2d_weight_back(const struct conv2d *p, real *dweight, real *dbias, cons
 	real *sums = work, *rows = work + parts.splits * parts.values;
 
 	s.x = x;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (!small)
+#pragma omp parallel for schedule(static) num_threads(threads) if (!small)
 	for (int64_t i = 0; i < parts.splits * parts.cuts; i++) {
 		int64_t split = i / parts.cuts, first = split * tasks / parts.splits;
 
@@ -148,7 +162,7 @@ void conv2d_weight_back(const struct conv2d *p, real *dweight, real *dbias, cons
 				task > first, dy, rows + omp_get_thread_num() * own);
 	}
 #pragma omp parallel for schedule(static) if (!small)
-	for (int64_t from = 0; from < p->cout; from += 16)
+	for (int64_t from = 0; from < p->cout; from += COLUMNS)
 		add_splits(p, &parts, from, dweight, dbias, sums);
 }
 

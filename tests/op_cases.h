@@ -25,6 +25,7 @@ struct op_case {
 	/* fills inputs that random reals do not suit (labels, tables); may be NULL */
 	void (*fill)(struct program *p, const int64_t *n);
 	double bound; /* of the gradient's relative error in double; 0: 1e-6 */
+	int large;    /* too large for central differences: op_backends alone */
 };
 
 static uint64_t case_state;

@@ -79,6 +79,8 @@ int main(void)
 {
 	for (size_t t = 0; t < sizeof(case_tables) / sizeof(case_tables[0]); t++)
 		for (int i = 0; i < case_counts[t] && case_tables[t][i].op; i++) {
+			if (case_tables[t][i].large)
+				continue;
 			check(&case_tables[t][i], device_cpu_plain());
 			check(&case_tables[t][i], device_cpu());
 		}
