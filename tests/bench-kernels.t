@@ -20,3 +20,16 @@ load tools
 	expect 64 bench-kernels nothing
 	message "no op is called nothing"
 }
+
+@test "every level of the instruction set that this machine has agrees with the reference" {
+	expect 64 env TM_ISA=v9 bench-kernels --list
+	message "TM_ISA=v9: must be base, v3 or v4"
+	for level in base v3 v4; do
+		run env TM_ISA=$level bench-kernels --seconds 0 --quiet linear attention '*norm' gelu
+		if [ "$status" -eq 69 ]; then # a level that this CPU lacks
+			message "TM_ISA=$level: this CPU or build does not have it"
+		else
+			[ "$status" -eq 0 ]
+		fi
+	done
+}

@@ -4,6 +4,7 @@
 #include "lib/base/error.h"
 #include "lib/cli/cli.h"
 #include "lib/program/bench.h"
+#include "lib/program/blas.h"
 
 struct settings {
 	char **ops;
@@ -111,6 +112,7 @@ static int run(const struct settings *s)
 	struct result *r;
 	int status;
 
+	TRY(blas_start());
 	for (int i = 0; i < s->count; i++)
 		if (!known(s->ops[i]))
 			return error(STATUS_USAGE, "no op is called %s: see --list", s->ops[i]);

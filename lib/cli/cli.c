@@ -12,6 +12,7 @@
 #include "lib/base/memory.h"
 #include "lib/cli/internal.h"
 #include "lib/io/utf8.h"
+#include "lib/program/blas.h"
 #include "version.h"
 
 struct cli cli;
@@ -176,8 +177,14 @@ void cli_start(const struct argp *argp, int argc, char **argv, void *settings, u
 	parse(argp, argc, argv, settings, options);
 	omp_set_num_threads(cli.threads);
 	h5_show_errors(cli.verbose);
-	if (options & CLI_DEVICE)
+	if (options & CLI_DEVICE) {
+		int status = blas_start();
+
+		if (status)
+			exit(cli_end(status));
 		choose_device();
+		cli.provenance.blas = blas_name();
+	}
 	cli.provenance.threads = cli.threads;
 	cli.provenance.device = options & CLI_DEVICE ? cli.device : NULL;
 }
