@@ -51,6 +51,17 @@ static void check_steps(struct model *m)
 		"steps are even on the log scale (mean %.4f, square %.4f)", mean, square);
 }
 
+/* Correlation of the squares of values `lag` apart: 0 if they are independent, error 1/sqrt(MANY) */
+static double square_correlation(int lag, double variance)
+{
+	double sum = 0;
+
+	for (int i = lag; i < MANY; i++)
+		sum += (values[i] * values[i] / variance - 1) *
+		       (values[i - lag] * values[i - lag] / variance - 1);
+	return sum / (2 * MANY);
+}
+
 static void check_draws(struct model *m)
 {
 	double sum = 0, square = 0, beyond = 0, neighbours = 0;
@@ -65,6 +76,9 @@ static void check_draws(struct model *m)
 	ok(fabs(sum / MANY) < 0.006 && fabs(square / MANY - 0.25) < 0.005 &&
 			fabs(beyond / MANY - 0.05) < 0.003 && fabs(neighbours / MANY) < 0.004,
 		"normal: mean, variance, tail, neighbours");
+	for (int lag = 1; lag <= 4; lag++)
+		ok(fabs(square_correlation(lag, 0.25)) < 0.02,
+			"normal: values %d apart are independent", lag);
 	param_init(make(m, INIT_UNIFORM, 2, "uniform", 1, MANY), 3, values);
 	sum = square = 0;
 	for (int i = 0; i < MANY; i++) {
