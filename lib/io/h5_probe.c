@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include "lib/io/provenance.h"
 
-#define PROBE_SECONDS 60 /* of processor time */
+#define PROBE_SECONDS 2 /* of processor time, and one more for every 32 MiB */
 #define PROBE_ROW ((int64_t)64 << 20)
 
 static void read_attributes(struct h5 *f, hid_t object)
@@ -88,7 +88,8 @@ static void walk(struct h5 *f)
 
 static void child(struct h5 *f, const char *path)
 {
-	struct rlimit none = {0, 0}, time = {PROBE_SECONDS, PROBE_SECONDS};
+	rlim_t seconds = PROBE_SECONDS + (rlim_t)(f->size >> 25);
+	struct rlimit none = {0, 0}, time = {seconds, seconds};
 	int null = open("/dev/null", O_RDWR);
 
 	/* what the C library says of a broken heap is not for the user */
