@@ -106,7 +106,7 @@ static void child(struct h5 *f, const char *path)
 		h5_sets_free(f);
 		H5Fclose(f->file);
 	}
-	_exit(0);
+	_exit(0); /* ends the child */
 }
 
 int h5_probe(struct h5 *f, const char *path)
