@@ -9,11 +9,15 @@
 
 #define NOTES 4
 
-struct checkpoint {
+struct part {
 	char *path;
+	struct file_map map;
+};
+
+struct checkpoint {
 	const char *format;
-	struct file_map *maps;
-	int map_count;
+	struct part *files; /* the checkpoint, or its index followed by its shards */
+	int file_count;
 	struct tensor_views tensors;
 	char *notes[NOTES + 1];
 	int note_count;
@@ -58,28 +62,42 @@ static int check_shard(const struct shard_index *index, const struct tensor_view
 	return 0;
 }
 
+/* One more file, mapped. */
+static int add_file(struct checkpoint *c, char *path, struct part **added)
+{
+	struct part *files = memory_grow(c->files, c->file_count + 1, sizeof(*files));
+
+	if (!files || !path) {
+		c->files = files ? files : c->files;
+		free(path);
+		return STATUS_SYSTEM;
+	}
+	c->files = files;
+	*added = &files[c->file_count++];
+	**added = (struct part){.path = path};
+	return file_map_open(&(*added)->map, path);
+}
+
 static int read_shard(struct checkpoint *c, const struct shard_index *index, int i)
 {
-	const char *slash = strrchr(c->path, '/');
-	char *path = memory_format(
-		"%.*s%s", slash ? (int)(slash + 1 - c->path) : 0, c->path, index->files[i]);
+	const char *first = c->files[0].path, *slash = strrchr(first, '/');
 	struct tensor_views shard = {0};
-	int status = path ? 0 : STATUS_SYSTEM;
+	struct part *part;
+	int status;
 
-	if (!status)
-		status = file_map_open(&c->maps[1 + i], path);
-	if (!status)
-		status = error_context(
-			safetensors_parse(&shard, c->maps[1 + i].data, c->maps[1 + i].size), "%s",
-			path);
+	TRY(add_file(c,
+		memory_format(
+			"%.*s%s", slash ? (int)(slash + 1 - first) : 0, first, index->files[i]),
+		&part));
+	status = safetensors_parse(&shard, part->map.data, part->map.size);
 	if (!status)
 		status = views_sort(&shard);
 	if (!status)
-		status = error_context(check_shard(index, &shard, i), "%s", path);
+		status = check_shard(index, &shard, i);
+	error_context(status, "%s", part->path);
 	for (int k = 0; k < shard.count && !status; k++)
 		status = views_add(&c->tensors, &shard.items[k]);
 	views_release(&shard);
-	free(path);
 	return status;
 }
 
@@ -91,20 +109,11 @@ static int64_t view_bytes(const struct tensor_view *v)
 static int read_shards(struct checkpoint *c)
 {
 	struct shard_index index;
-	struct file_map *maps;
 	int64_t total = 0;
 	int status = 0;
 
-	TRY(shard_index_parse(&index, c->maps[0].data, c->maps[0].size));
+	TRY(shard_index_parse(&index, c->files[0].map.data, c->files[0].map.size));
 	c->format = "safetensors shards";
-	maps = memory_grow(c->maps, 1 + index.file_count, sizeof(*maps));
-	if (maps) {
-		c->maps = maps;
-		memset(maps + 1, 0, index.file_count * sizeof(*maps));
-		c->map_count = 1 + index.file_count;
-	} else {
-		status = STATUS_SYSTEM;
-	}
 	for (int i = 0; i < index.file_count && !status; i++)
 		status = read_shard(c, &index, i);
 	for (int i = 0; i < c->tensors.count; i++)
@@ -120,7 +129,7 @@ static int read_pth(struct checkpoint *c, const char *key)
 {
 	struct pth_found found;
 
-	TRY(pth_parse(&c->tensors, &found, c->maps[0].data, c->maps[0].size, key));
+	TRY(pth_parse(&c->tensors, &found, c->files[0].map.data, c->files[0].map.size, key));
 	c->format = found.form == PTH_ZIP ? "pth" : "pth (legacy)";
 	if (found.key[0])
 		note(c, memory_format("tensors are those of '%s'", found.key));
@@ -133,8 +142,8 @@ static int read_pth(struct checkpoint *c, const char *key)
 
 static int read_content(struct checkpoint *c, const char *key)
 {
-	const unsigned char *data = c->maps[0].data;
-	size_t size = c->maps[0].size, start = 0;
+	const unsigned char *data = c->files[0].map.data;
+	size_t size = c->files[0].map.size, start = 0;
 	int pth = pth_like(data, size) != PTH_NONE;
 
 	if (size >= 8 && !memcmp(data, "\x89HDF\r\n\x1a\n", 8))
@@ -155,16 +164,14 @@ static int read_content(struct checkpoint *c, const char *key)
 int checkpoint_open(struct checkpoint **out, const char *path, const char *key)
 {
 	struct checkpoint *c = memory_new(1, sizeof(*c));
+	struct part *part;
 	int status;
 
 	*out = NULL;
 	if (!c)
 		return STATUS_SYSTEM;
-	c->path = memory_string(path);
-	c->maps = memory_grow(NULL, 1, sizeof(*c->maps));
-	status = c->path && c->maps ? file_map_open(&c->maps[0], path) : STATUS_SYSTEM;
+	status = add_file(c, memory_string(path), &part);
 	if (!status) {
-		c->map_count = 1;
 		status = read_content(c, key);
 		if (!status)
 			status = views_sort(&c->tensors);
@@ -182,20 +189,26 @@ void checkpoint_close(struct checkpoint **at)
 
 	if (!c)
 		return;
-	for (int i = 0; i < c->map_count; i++)
-		file_map_close(&c->maps[i]);
+	for (int i = 0; i < c->file_count; i++) {
+		file_map_close(&c->files[i].map);
+		free(c->files[i].path);
+	}
 	for (int i = 0; i < c->note_count; i++)
 		free(c->notes[i]);
 	views_release(&c->tensors);
-	free(c->maps);
-	free(c->path);
+	free(c->files);
 	free(c);
 	*at = NULL;
 }
 
 const char *checkpoint_path(const struct checkpoint *c)
 {
-	return c->path;
+	return c->files[0].path;
+}
+
+const char *checkpoint_file(const struct checkpoint *c, int i)
+{
+	return i < c->file_count ? c->files[i].path : NULL;
 }
 
 const char *checkpoint_format(const struct checkpoint *c)
@@ -256,8 +269,8 @@ static const void *ordered(const struct checkpoint *c, const struct tensor_view 
 {
 	*room = NULL;
 	if (!number_readable(v->type)) {
-		error(STATUS_DATA, "%s: tensor '%.200s': values of type %s are not read", c->path,
-			v->name, number_name(v->type));
+		error(STATUS_DATA, "%s: tensor '%.200s': values of type %s are not read",
+			c->files[0].path, v->name, number_name(v->type));
 		return NULL;
 	}
 	if (v->packed)

@@ -21,6 +21,8 @@ int checkpoint_open(struct checkpoint **c, const char *path, const char *key);
 void checkpoint_close(struct checkpoint **c);
 
 const char *checkpoint_path(const struct checkpoint *c);
+/* The files it consists of: an index, then its shards. NULL after the last. */
+const char *checkpoint_file(const struct checkpoint *c, int i);
 /* "safetensors", "safetensors shards", "pth", "pth (legacy)" */
 const char *checkpoint_format(const struct checkpoint *c);
 /* What the reader noticed and went on with, a line each; NULL after the last. */

@@ -1,6 +1,7 @@
 #include "lib/io/views.h"
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
+#include "lib/io/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,42 +83,20 @@ int view_pack(struct tensor_view *v)
 	return 0;
 }
 
-/* Length of one valid UTF-8 sequence at s, 0 when there is none. */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (!n || s[0] > 0xf4 || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-		(s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
-/* C0, DEL and C1, which is c2 80 to c2 9f */
-static int is_control(const unsigned char *s)
-{
-	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
-}
-
 int view_check_name(const char *name, size_t length)
 {
-	const unsigned char *s = (const unsigned char *)name;
-	size_t n;
+	char copy[VIEW_NAME + 1], shown[VIEW_NAME + 1];
 
 	if (length < 1 || length > VIEW_NAME)
 		return error(STATUS_DATA, "a tensor's name has %zu bytes, not 1 to %d", length,
 			VIEW_NAME);
-	for (size_t i = 0; i < length; i += n) {
-		n = utf8_length(s + i, length - i);
-		if (!n || is_control(s + i))
-			return error(STATUS_DATA,
-				"a tensor's name holds a control byte or is not UTF-8");
-	}
+	memcpy(copy, name, length);
+	copy[length] = 0;
+	strcpy(shown, copy);
+	utf8_clean(shown);
+	if (strlen(copy) != length || strcmp(shown, copy))
+		return error(
+			STATUS_DATA, "a tensor's name holds a control character or is not UTF-8");
 	return 0;
 }
 
@@ -125,20 +104,13 @@ const char *printable(const char *text, size_t length)
 {
 	static __thread char buffers[4][201];
 	static __thread int turn;
-	const unsigned char *s = (const unsigned char *)text;
 	char *out = buffers[turn = (turn + 1) % 4];
-	size_t at = 0, n;
+	size_t n = length < 200 ? length : 200;
 
-	for (; at < length && at < 200; at += n) {
-		n = utf8_length(s + at, length - at);
-		if (n && at + n > 200)
-			break;
-		if (n && !is_control(s + at))
-			memcpy(out + at, s + at, n);
-		else
-			memset(out + at, '?', n = 1);
-	}
-	out[at] = 0;
+	for (size_t i = 0; i < n; i++)
+		out[i] = text[i] ? text[i] : '?';
+	out[n] = 0;
+	utf8_clean(out);
 	return out;
 }
 

@@ -115,8 +115,8 @@ def hf(path, name, distilled):
     """Hugging Face's classes and names; weights in half. The eps is the one DeiT was trained with."""
     import transformers
 
-    settings = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, image_size=32,
-                    intermediate_size=96, patch_size=16, num_labels=10, layer_norm_eps=1e-6,
+    settings = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, image_size=16,
+                    intermediate_size=96, patch_size=8, num_labels=10, layer_norm_eps=1e-6,
                     hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     if distilled:
         model = transformers.DeiTForImageClassificationWithTeacher(
@@ -125,7 +125,7 @@ def hf(path, name, distilled):
         model = transformers.ViTForImageClassification(transformers.ViTConfig(**settings))
     fill(model, 7 if distilled else 6, torch.float16)
     model.eval()
-    x = images(2, 32, 8)
+    x = images(2, 16, 8)
     with torch.no_grad():
         out = {"input": x.to(torch.bfloat16), "logits": model(x).logits}
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +137,7 @@ def hf(path, name, distilled):
 
 def plainmamba(path, name, module):
     backbone = module.PlainMamba(img_size=40, patch_size=8, embed_dims=32, num_layers=2,
-                                 num_convs_patch_embed=1, layer_cfgs=public.mamba_config(16))
+                                 num_convs_patch_embed=2, layer_cfgs=public.mamba_config(16))
     model = public.Classifier(backbone, 32, 10)
     state = fill(model, 11)
     x = images(2, 40, 12)
@@ -198,14 +198,13 @@ def paper_scan(m, x, hw):
 def added_mlp(path, name, module):
     """The variants that no public code holds, on the public modules: a stem of 16 channels, the
     paper's order, and the MLP that TransMamba adds to each block."""
-    dim, stem = 16, 16
+    dim, stem = 32, 16
     backbone = module.PlainMamba(img_size=24, patch_size=8, embed_dims=dim, num_layers=2,
-                                 num_convs_patch_embed=2, layer_cfgs=public.mamba_config(8))
+                                 num_convs_patch_embed=1, layer_cfgs=public.mamba_config(8))
     embed = backbone.patch_embed
     embed.stem[0], embed.stem[1] = nn.Conv2d(3, stem, 7, 2, 3, bias=False), nn.BatchNorm2d(stem)
-    for i in (0, 3):
-        embed.convs[i] = nn.Conv2d(stem, stem, 3, 1, 1, bias=False)
-        embed.convs[i + 1] = nn.BatchNorm2d(stem)
+    embed.convs[0] = nn.Conv2d(stem, stem, 3, 1, 1, bias=False)
+    embed.convs[1] = nn.BatchNorm2d(stem)
     embed.projection = nn.Conv2d(stem, dim, 4, 4)
     for layer in backbone.layers:
         layer.norm2, layer.mlp = nn.LayerNorm(dim, eps=1e-6), Mlp(dim, 2 * dim)

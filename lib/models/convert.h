@@ -1,0 +1,37 @@
+/* Between checkpoints of the public projects and weights files of ours. */
+#ifndef MODELS_CONVERT_H
+#define MODELS_CONVERT_H
+
+#include "lib/io/checkpoint.h"
+#include "lib/io/h5.h"
+#include "lib/models/names.h"
+
+/* A line of words for the user, as printf. */
+typedef void (*convert_say)(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+struct import_options {
+	int new_classes; /* a head of another number of classes is drawn anew instead of refused */
+	int new_positions;    /* a position table of another grid is resized instead of refused */
+	int check_finite;     /* a value that is not finite ends the import (STATUS_NUMBERS) */
+	uint64_t seed;	      /* of what is drawn anew */
+	convert_say say;      /* what was done: found, resized, drawn anew */
+	convert_say complain; /* what does not match, a line each */
+};
+
+/*
+ * Writes a network's parameters and buffers into an open weights file, with arch and config. The
+ * names' spelling is found from the checkpoint. bfloat16 stays as it is, other floats become f32.
+ * Every name or shape that does not match is complained of, and nothing is written (STATUS_DATA). Memory: one
+ * tensor at a time.
+ */
+int weights_import(const struct checkpoint *c, const struct network_config *config,
+	const struct import_options *o, struct h5 *out);
+
+/*
+ * The other way, to a safetensors file. spelling: see spelling_find; STATUS_USAGE when the network
+ * has none of that name. Types stay as in the file; metadata holds format "pt", arch, config and
+ * the content hash.
+ */
+int weights_export(struct h5 *in, const char *spelling, const char *path);
+
+#endif

@@ -1,0 +1,170 @@
+#include "lib/models/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct name_rule same[] = {{"*", "*"}, {NULL}};
+
+/* backbone, neck and head of an image classifier */
+static const struct name_rule plainmamba_public[] = {
+	{"head.fc.*", "head.fc.*"},
+	{"*", "backbone.*"},
+	{NULL},
+};
+
+#define HF_BODY                                                                                    \
+	{"cls_token", "@embeddings.cls_token"}, {"pos_embed", "@embeddings.position_embeddings"},  \
+		{"patch_embed.proj.*", "@embeddings.patch_embeddings.projection.*"},               \
+		{"blocks.#.norm1.*", "@encoder.layer.#.layernorm_before.*"},                       \
+		{"blocks.#.norm2.*", "@encoder.layer.#.layernorm_after.*"},                        \
+		{"blocks.#.attn.qkv.*", "@encoder.layer.#.attention.attention.query.*", 0, 3},     \
+		{"blocks.#.attn.qkv.*", "@encoder.layer.#.attention.attention.key.*", 1, 3},       \
+		{"blocks.#.attn.qkv.*", "@encoder.layer.#.attention.attention.value.*", 2, 3},     \
+		{"blocks.#.attn.proj.*", "@encoder.layer.#.attention.output.dense.*"},             \
+		{"blocks.#.mlp.fc1.*", "@encoder.layer.#.intermediate.dense.*"},                   \
+		{"blocks.#.mlp.fc2.*", "@encoder.layer.#.output.dense.*"},                         \
+	{                                                                                          \
+		"norm.*", "@layernorm.*"                                                           \
+	}
+
+static const struct name_rule hf[] = {HF_BODY, {"head.*", "classifier.*"}, {NULL}};
+
+static const struct name_rule hf_distilled[] = {
+	HF_BODY,
+	{"dist_token", "@embeddings.distillation_token"},
+	{"head.*", "cls_classifier.*"},
+	{"head_dist.*", "distillation_classifier.*"},
+	{NULL},
+};
+
+static const char *const averages[] = {"ema_*", "model_ema.*", NULL};
+static const char *const pooler[] = {"@pooler.dense.*", NULL};
+
+static const struct spelling spellings[] = {
+	{"timm", NETWORK_DEIT, -1, "", same, averages, "timm and the DeiT release"},
+	{"hf", NETWORK_DEIT, 0, "vit.", hf, pooler, "Hugging Face's ViT"},
+	{"hf", NETWORK_DEIT, 1, "deit.", hf_distilled, pooler, "Hugging Face's DeiT"},
+	{"public", NETWORK_PLAINMAMBA, -1, "", plainmamba_public, averages, "PlainMamba's code"},
+	{"own", NETWORK_PLAINMAMBA, -1, "", same, averages, "the TransMamba release"},
+};
+
+const struct spelling *spelling_at(int i)
+{
+	return i < (int)(sizeof(spellings) / sizeof(*spellings)) ? &spellings[i] : NULL;
+}
+
+const struct spelling *spelling_find(const struct network_config *c, const char *name)
+{
+	const struct spelling *s;
+
+	if (c->family == NETWORK_DEIT && (!strcmp(name, "public") || !strcmp(name, "own")))
+		name = "timm";
+	for (int i = 0; (s = spelling_at(i)); i++)
+		if (s->family == c->family && !strcmp(s->name, name) &&
+			(s->distilled < 0 || s->distilled == c->distilled))
+			return s;
+	return NULL;
+}
+
+/* What the signs of a pattern stood for. */
+struct match {
+	char number[12];
+	const char *rest;
+};
+
+static size_t number_length(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+
+	return n > 9 || (n > 1 && text[0] == '0') ? 0 : n;
+}
+
+static int matches(struct match *m, const char *pattern, const char *prefix, const char *text)
+{
+	size_t n;
+
+	m->number[0] = 0;
+	m->rest = "";
+	for (; *pattern; pattern++) {
+		if (*pattern == '*') {
+			m->rest = text;
+			return *text != 0;
+		}
+		if (*pattern == '#') {
+			n = number_length(text);
+			memcpy(m->number, text, n);
+			m->number[n] = 0;
+			if (!n)
+				return 0;
+		} else if (*pattern == '@') {
+			n = strlen(prefix);
+			if (strncmp(text, prefix, n))
+				return 0;
+		} else {
+			n = 1;
+			if (*text != *pattern)
+				return 0;
+		}
+		text += n;
+	}
+	return *text == 0;
+}
+
+/* The pattern with its signs filled in; 0 when it does not fit the room. */
+static int fill(char out[NAME_SIZE], const char *pattern, const char *prefix, const struct match *m)
+{
+	size_t used = 0;
+
+	for (; *pattern; pattern++) {
+		char one[2] = {*pattern, 0};
+		const char *piece = *pattern == '*'   ? m->rest
+				    : *pattern == '#' ? m->number
+				    : *pattern == '@' ? prefix
+						      : one;
+		size_t n = strlen(piece);
+
+		if (n >= NAME_SIZE - used)
+			return 0;
+		memcpy(out + used, piece, n);
+		used += n;
+	}
+	out[used] = 0;
+	return 1;
+}
+
+int name_to_ours(
+	const struct spelling *s, const char *theirs, char ours[NAME_SIZE], int *part, int *parts)
+{
+	struct match m;
+
+	for (const struct name_rule *r = s->rules; r->ours; r++)
+		if (matches(&m, r->theirs, s->prefix, theirs)) {
+			*part = r->part;
+			*parts = r->parts ? r->parts : 1;
+			return fill(ours, r->ours, s->prefix, &m);
+		}
+	return 0;
+}
+
+int name_to_theirs(
+	const struct spelling *s, const char *ours, int part, char theirs[NAME_SIZE], int *parts)
+{
+	struct match m;
+
+	for (const struct name_rule *r = s->rules; r->ours; r++)
+		if (r->part == part && matches(&m, r->ours, s->prefix, ours)) {
+			*parts = r->parts ? r->parts : 1;
+			return fill(theirs, r->theirs, s->prefix, &m);
+		}
+	return 0;
+}
+
+int name_passed_over(const struct spelling *s, const char *theirs)
+{
+	struct match m;
+
+	for (const char *const *p = s->passed_over; p && *p; p++)
+		if (matches(&m, *p, s->prefix, theirs))
+			return 1;
+	return 0;
+}
