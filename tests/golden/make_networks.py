@@ -37,8 +37,7 @@ def fill(model, seed, kind=torch.bfloat16):
             x = 1 + 0.5 * torch.rand(p.shape, generator=g, dtype=torch.float64)
         elif name.endswith("A_log"):
             x = torch.log(torch.arange(1, p.shape[1] + 1, dtype=torch.float64)) + 0.1 * x
-        elif name.endswith(".D") or ("norm" in name or "ln" in name or ".1." in name
-                                     or ".4." in name) and name.endswith("weight"):
+        elif name.endswith(".D") or p.dim() == 1 and name.endswith("weight"):
             x = 1 + 0.1 * x
         elif p.dim() > 1 and not name.endswith("direction_Bs"):
             x = x * (0.7 / (p[0].numel() ** 0.5) if "pos" not in name and "token" not in name
@@ -46,7 +45,7 @@ def fill(model, seed, kind=torch.bfloat16):
         else:
             x = 0.2 * x
         state[name] = x.to(kind).double()
-    model.load_state_dict(state)
+    model.double().load_state_dict(state)  # A_log is made in float
     return state
 
 

@@ -1,0 +1,410 @@
+/*
+ * Networks against the public implementations: weights imported from a checkpoint in their own
+ * names, then logits, the output of every block, the final tokens and the gradient of every
+ * parameter. tests/golden/make_networks.py made the files, in double precision.
+ */
+#include <unistd.h>
+#include "lib/base/error.h"
+#include "lib/base/memory.h"
+#include "lib/models/convert.h"
+#include "lib/models/positions.h"
+#include "lib/models/weights.h"
+#include "tests/tap.h"
+
+#define FOLDER "tests/golden/"
+#ifdef REAL_DOUBLE
+static const double bound = 1e-10;
+#else
+static const double bound = 1e-5;
+#endif
+
+struct golden {
+	const char *name;
+	struct network_config config;
+};
+
+#define DEIT .family = NETWORK_DEIT, .classes = 10, .mlp_ratio = 4, .heads = 3, .depth = 2
+#define PMAMBA                                                                                     \
+	.family = NETWORK_PLAINMAMBA, .classes = 10, .depth = 2, .dim = 32, .patch = 8,            \
+	.expand = 2, .kernel = 7
+
+static const struct golden goldens[] = {
+	{"deit-tiny", {"deit", DEIT, .image = 32, .patch = 8, .dim = 48}},
+	{"deit-tiny-distilled", {"deit", DEIT, .image = 32, .patch = 8, .dim = 48, .distilled = 1}},
+	{"deit-tiny-hf", {"deit", DEIT, .image = 16, .patch = 8, .dim = 24}},
+	{"deit-tiny-hf-distilled",
+		{"deit", DEIT, .image = 16, .patch = 8, .dim = 24, .distilled = 1}},
+	{"plainmamba-tiny",
+		{"pmamba", PMAMBA, .image = 40, .state = 16, .stem = 64, .stem_convs = 2}},
+	{"plainmamba-mlp-tiny", {"pmamba", PMAMBA, .image = 24, .state = 8, .stem = 16,
+					.stem_convs = 1, .mlp_ratio = 2, .scan_order = 1}},
+};
+
+static char folder[] = "/tmp/model_goldens.XXXXXX";
+
+static void quiet(const char *format, ...)
+{
+}
+
+static void complain(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	printf("# ");
+	vprintf(format, ap);
+	printf("\n");
+	va_end(ap);
+}
+
+/* --- golden values --- */
+
+static double *golden_values(struct checkpoint *c, const char *prefix, const char *name, int64_t *n)
+{
+	char full[NAME_SIZE + 16];
+	const struct tensor_view *v;
+	double *x;
+
+	snprintf(full, sizeof(full), "%s%s", prefix, name);
+	v = checkpoint_find(c, full);
+	if (!v)
+		return NULL;
+	x = memory_new(v->count, sizeof(*x));
+	*n = v->count;
+	if (x && checkpoint_double(c, v, x)) {
+		free(x);
+		return NULL;
+	}
+	return x;
+}
+
+/* Largest difference over the largest golden value. */
+static double difference(const real *got, const double *want, int64_t n, int64_t stride)
+{
+	double worst = 0, scale = 0;
+
+	for (int64_t i = 0; i < n; i++) {
+		double d = fabs(got[i * stride] - want[i]);
+
+		worst = d <= worst ? worst : d;
+		scale = fmax(scale, fabs(want[i]));
+	}
+	return worst / (scale > 1e-30 ? scale : 1);
+}
+
+static void compare(
+	struct checkpoint *c, const char *network, const char *name, const real *got, int64_t count)
+{
+	int64_t n;
+	double *want = golden_values(c, "", name, &n), d;
+
+	if (!want || n != count) {
+		ok(0, "%s: golden %s is there, %lld values", network, name, (long long)count);
+		free(want);
+		return;
+	}
+	d = difference(got, want, n, 1);
+	if (!ok(d <= bound, "%s: %s", network, name))
+		diag("off by %g of the largest value, %g allowed", d, bound);
+	free(want);
+}
+
+/* --- running --- */
+
+struct running {
+	const struct golden *golden;
+	struct checkpoint *values;
+	struct network *net;
+	struct program *program;
+	struct network_out out;
+	void *block;
+};
+
+static void compare_tensor(struct running *r, const char *name, tensor t)
+{
+	real *host = memory_new(t->count, sizeof(*host));
+
+	tensor_get(r->program, t, host);
+	compare(r->values, r->golden->name, name, host, t->count);
+	free(host);
+}
+
+/* (B, 3, S, S) -> (B, S, S, 3) */
+static void put_input(struct running *r, tensor image)
+{
+	int64_t n, S = r->golden->config.image, B = image->shape[0];
+	double *in = golden_values(r->values, "", "input", &n);
+	real *host = memory_new(image->count, sizeof(*host));
+
+	for (int64_t i = 0; i < B * S * S; i++)
+		for (int c = 0; c < 3; c++)
+			host[i * 3 + c] = (real)in[((i / (S * S)) * 3 + c) * S * S + i % (S * S)];
+	tensor_put(r->program, image, host);
+	free(host);
+	free(in);
+}
+
+static int start(struct running *r, enum program_mode mode)
+{
+	int64_t S = r->golden->config.image;
+	struct network_want want = {.tap = TAP_STREAM};
+	char name[32];
+	tensor image;
+
+	r->program = program_new(mode);
+	image = program_input(r->program, "image", TYPE_REAL, 4, (int64_t[]){2, S, S, 3});
+	network_build(r->net, r->program, image, &want, &r->out);
+	program_keep(r->program, r->out.logits, "logits");
+	program_keep(r->program, r->out.tokens, "tokens");
+	for (int64_t i = 0; i < r->golden->config.depth; i++) {
+		snprintf(name, sizeof(name), "tap.%d", (int)i);
+		program_keep(r->program, r->out.taps[i], name);
+	}
+	if (mode != PROGRAM_EVAL)
+		program_seed(r->program, r->out.logits);
+	TRY(program_plan(r->program, device_cpu()));
+	r->block = device_cpu()->alloc(program_bytes(r->program));
+	TRY(program_bind(r->program, r->block));
+	put_input(r, image);
+	program_forward(r->program, &(struct step){.divisor = 1, .scale = 1});
+	return 0;
+}
+
+static void finish(struct running *r)
+{
+	program_free(r->program);
+	device_cpu()->release(r->block);
+	r->program = NULL;
+	r->block = NULL;
+}
+
+/* --- gradients --- */
+
+/* The names of the golden file for one of our parameters. */
+static const char *golden_name(const struct running *r, const char *ours)
+{
+	static char name[NAME_SIZE];
+
+	if (r->golden->config.family == NETWORK_DEIT || !strncmp(ours, "head.", 5))
+		return ours;
+	snprintf(name, sizeof(name), "backbone.%s", ours);
+	return name;
+}
+
+/* Every stride-th element, and the sum of all with cos(0.37 i), which is large: errors add up. */
+static int sampled(struct running *r, const struct param *p, const real *got)
+{
+	const char *name = golden_name(r, p->name);
+	int64_t n, one;
+	double *every = golden_values(r->values, "every.", name, &n);
+	double *stride = golden_values(r->values, "stride.", name, &one);
+	double *dot = golden_values(r->values, "dot.", name, &one), sum = 0, size = 0, d = 1, e = 1;
+
+	for (int64_t i = 0; i < p->count; i++) {
+		sum += got[i] * cos(0.37 * i);
+		size += fabs(got[i]);
+	}
+	if (every && stride && dot && n == (p->count + (int64_t)*stride - 1) / (int64_t)*stride) {
+		d = difference(got, every, n, (int64_t)*stride);
+		e = fabs(sum - *dot) / size;
+	}
+	free(every);
+	free(stride);
+	free(dot);
+	if (d <= bound && e <= bound)
+		return 1;
+	diag("%s: samples off by %g, sum by %g", name, d, e);
+	return 0;
+}
+
+static int whole(struct running *r, const struct param *p, const real *got)
+{
+	const char *name = golden_name(r, p->name);
+	int64_t n;
+	double *want = golden_values(r->values, "grad.", name, &n), d;
+
+	if (!want)
+		return sampled(r, p, got);
+	d = n == p->count ? difference(got, want, n, 1) : 1;
+	free(want);
+	if (d <= bound)
+		return 1;
+	diag("%s: off by %g", name, d);
+	return 0;
+}
+
+static void compare_gradients(struct running *r)
+{
+	const struct model *m = r->net->model;
+	int good = 1, count = 0;
+
+	for (int i = 0; i < m->count; i++)
+		if (!(m->params[i]->flags & PARAM_BUFFER)) {
+			good &= whole(r, m->params[i], m->params[i]->grad);
+			count++;
+		}
+	ok(good, "%s: gradients of all %d parameters", r->golden->name, count);
+}
+
+static void backward(struct running *r)
+{
+	int64_t n = r->out.logits->count;
+	real *seed = memory_new(n, sizeof(*seed));
+
+	for (int64_t i = 0; i < n; i++)
+		seed[i] = (real)cos(0.3 * i);
+	device_cpu()->zero(r->net->model->grad, r->net->model->size * sizeof(real));
+	tensor_put_grad(r->program, r->out.logits, seed);
+	program_backward(r->program, &(struct step){.divisor = 1, .scale = 1});
+	free(seed);
+	compare_gradients(r);
+}
+
+/* PyTorch's step of the running statistics, with what the program says of the batch. */
+static void compare_statistics(struct running *r)
+{
+	const struct model *m = r->net->model;
+	int good = 1, count = 0;
+
+	for (int i = 0; i < m->count; i++) {
+		const struct param *p = m->params[i];
+		double *want;
+		int64_t n;
+
+		if (!(p->flags & PARAM_BUFFER) || p->flags & PARAM_COUNTER)
+			continue;
+		want = golden_values(r->values, "after.", golden_name(r, p->name), &n);
+		for (int64_t k = 0; want && k < n; k++) {
+			double got = 0.9 * p->data[k] + 0.1 * p->grad[k];
+
+			good &= fabs(got - want[k]) <= bound * (1 + fabs(want[k]));
+		}
+		good &= want && n == p->count;
+		count++;
+		free(want);
+	}
+	if (count)
+		ok(good, "%s: the %d running statistics after a step", r->golden->name, count);
+}
+
+/* --- one network --- */
+
+static int import(const struct golden *g, const char *path)
+{
+	const struct import_options o = {.say = quiet, .complain = complain};
+	struct checkpoint *c;
+	char file[128];
+	struct h5 *f;
+	int status;
+
+	snprintf(file, sizeof(file), FOLDER "%s.safetensors", g->name);
+	TRY(checkpoint_open(&c, file, NULL));
+	status = h5_create(&f, path, "weights");
+	if (!status) {
+		status = weights_import(c, &g->config, &o, f);
+		if (status)
+			h5_close(&f);
+		else
+			status = h5_commit(&f);
+	}
+	checkpoint_close(&c);
+	return status;
+}
+
+static int load(struct running *r)
+{
+	struct weights_source source = {.with_gradients = 1};
+	char path[128], file[128];
+	struct h5 *f;
+
+	snprintf(path, sizeof(path), "%s/%s.h5", folder, r->golden->name);
+	source.path = path;
+	TRY(import(r->golden, path));
+	TRY(weights_open(&r->net, &f, &source, device_cpu()));
+	h5_close(&f);
+	snprintf(file, sizeof(file), FOLDER "%s-golden.safetensors", r->golden->name);
+	return checkpoint_open(&r->values, file, NULL);
+}
+
+static int run_eval(struct running *r)
+{
+	int status = start(r, PROGRAM_EVAL);
+
+	if (!status)
+		compare_tensor(r,
+			checkpoint_find(r->values, "eval.logits") ? "eval.logits" : "logits",
+			r->out.logits);
+	finish(r);
+	return status;
+}
+
+static int run_training(struct running *r)
+{
+	int status = start(r, PROGRAM_TRAIN);
+	char name[32];
+
+	if (!status) {
+		compare_tensor(r, "logits", r->out.logits);
+		compare_tensor(r, "tokens", r->out.tokens);
+		for (int64_t i = 0; i < r->golden->config.depth; i++) {
+			snprintf(name, sizeof(name), "tap.%d", (int)i);
+			compare_tensor(r, name, r->out.taps[i]);
+		}
+		backward(r);
+		compare_statistics(r);
+	}
+	finish(r);
+	return status;
+}
+
+static void test_network(const struct golden *g)
+{
+	struct running r = {g};
+	int status = load(&r);
+
+	if (!status)
+		status = run_eval(&r);
+	if (!status && checkpoint_find(r.values, "tokens"))
+		status = run_training(&r);
+	if (!ok(!status, "%s: imported, loaded and run", g->name))
+		diag("%s", error_message());
+	checkpoint_close(&r.values);
+	network_free(r.net);
+}
+
+static void test_positions(void)
+{
+	static const char *const sides[] = {"3", "5", "7", "14"};
+	struct checkpoint *c;
+	real in[16 * 3], out[14 * 14 * 3];
+	double *table;
+	int64_t n;
+
+	if (!ok(!checkpoint_open(&c, FOLDER "positions.safetensors", NULL), "position tables"))
+		return;
+	table = golden_values(c, "", "4", &n);
+	for (int64_t i = 0; i < 16 * 3; i++)
+		in[i] = (real)table[i];
+	for (int i = 0; i < 4; i++) {
+		int side = atoi(sides[i]);
+
+		positions_resize(in, 4, out, side, 3, 0);
+		compare(c, "positions", sides[i], out, side * side * 3);
+	}
+	free(table);
+	checkpoint_close(&c);
+}
+
+int main(void)
+{
+	char command[64];
+
+	if (!mkdtemp(folder))
+		return 1;
+	for (size_t i = 0; i < sizeof(goldens) / sizeof(*goldens); i++)
+		test_network(&goldens[i]);
+	test_positions();
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	ok(system(command) == 0, "the folder is removed");
+	return done();
+}
