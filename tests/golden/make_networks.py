@@ -230,8 +230,7 @@ def main():
     plainmamba(a.o, "plainmamba-tiny", module)
     added_mlp(a.o, "plainmamba-mlp-tiny", module)
     if a.transformers:
-        for name in [n for n in sys.modules if n.split(".")[0] in ("einops", "mmcv")]:
-            del sys.modules[name]
+        public.remove_stubs()
         sys.path.insert(0, a.transformers)
         hf(a.o, "deit-tiny-hf", False)
         hf(a.o, "deit-tiny-hf-distilled", True)

@@ -106,6 +106,12 @@ def install_stubs():
     stub("mamba_ssm.ops.triton.layernorm", RMSNorm=None)
 
 
+def remove_stubs():
+    """Before other packages are imported, which look for the real ones."""
+    for name in [n for n in sys.modules if n.split(".")[0] in ("einops", "mmcv", "mamba_ssm")]:
+        del sys.modules[name]
+
+
 def load_plainmamba(checkout):
     """The module of PlainMamba's backbone."""
     install_stubs()
