@@ -13,7 +13,7 @@ struct options {
 };
 
 static const struct argp_option table[] = {
-	{"output", 'o', "FILE", 0, "safetensors file to write", 0},
+	{"output", 'o', "FILE", 0, "safetensors file to write; - is standard output", 0},
 	{"spelling", KEY_SPELLING, "public|timm|hf|own", 0,
 		"Names: public (DeiT: timm's; PlainMamba: its code's, backbone.*), timm, hf "
 		"(Hugging Face), own (as in the weights file) (default public)",

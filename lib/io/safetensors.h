@@ -48,7 +48,7 @@ struct safetensors_writer;
 /*
  * Sorts the items as the reference writer does (wider types first, then by name), and writes the
  * header. metadata: pairs key, value, NULL at the end; or NULL. The file appears whole at
- * safetensors_commit; a target that is not a regular file is written there then.
+ * safetensors_commit; "-" is standard output, which like a pipe or device is written then.
  */
 int safetensors_create(struct safetensors_writer **w, const char *path,
 	struct safetensors_item *items, int count, const char *const *metadata);

@@ -1,6 +1,7 @@
 #include "lib/io/safetensors.h"
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
+#include "lib/io/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,18 +90,38 @@ static char *header_text(
 	return padded;
 }
 
+/* Standard output, a pipe or a device: the bytes are gathered first. */
+static int is_spooled(const char *path)
+{
+	struct stat st;
+
+	return !strcmp(path, "-") || (!stat(path, &st) && !S_ISREG(st.st_mode));
+}
+
+static int open_spool(struct safetensors_writer *w)
+{
+	char *path;
+	int fd;
+
+	TRY(spool_file(&path, &fd));
+	unlink(path);
+	free(path);
+	w->f = fdopen(fd, "w+b");
+	if (!w->f)
+		close(fd);
+	return w->f ? 0 : error(STATUS_SYSTEM, "%s: %s", w->path, strerror(errno));
+}
+
 static int open_target(struct safetensors_writer *w)
 {
 	struct stat st;
 	mode_t mask;
 	int fd;
 
-	if (!stat(w->path, &st) && !S_ISREG(st.st_mode)) {
-		if (S_ISDIR(st.st_mode))
+	if (is_spooled(w->path)) {
+		if (!stat(w->path, &st) && S_ISDIR(st.st_mode))
 			return error(STATUS_CANTCREATE, "%s: is a folder", w->path);
-		w->f = tmpfile();
-		return w->f ? 0
-			    : error(STATUS_CANTCREATE, "no temporary file: %s", strerror(errno));
+		return open_spool(w);
 	}
 	w->temporary = memory_format("%s.XXXXXX", w->path);
 	if (!w->temporary)
@@ -183,27 +204,17 @@ int safetensors_write(struct safetensors_writer *w, const void *data, int64_t by
 	return write_bytes(w, data, bytes);
 }
 
-/* The spooled bytes into a pipe or device. */
+/* The spooled bytes to where they belong. */
 static int copy_out(struct safetensors_writer *w)
 {
-	int fd = open(w->path, O_WRONLY | O_CLOEXEC), status = 0;
-	static char block[65536];
-	size_t n;
+	int standard = !strcmp(w->path, "-"), status;
+	int fd = standard ? STDOUT_FILENO : open(w->path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return error(STATUS_CANTCREATE, "%s: %s", w->path, strerror(errno));
-	rewind(w->f);
-	while (!status && (n = fread(block, 1, sizeof(block), w->f)) > 0)
-		for (size_t done = 0; done < n && !status;) {
-			ssize_t wrote = write(fd, block + done, n - done);
-
-			if (wrote >= 0)
-				done += wrote;
-			else if (errno != EINTR)
-				status = error(STATUS_IO, "%s: cannot be written: %s", w->path,
-					strerror(errno));
-		}
-	if (close(fd) && !status)
+	status = error_context(
+		spool_copy(fileno(w->f), fd), "%s", standard ? "standard output" : w->path);
+	if (!standard && close(fd) && !status)
 		status = error(STATUS_IO, "%s: cannot be written: %s", w->path, strerror(errno));
 	return status;
 }

@@ -71,9 +71,10 @@ static int choose_spelling(struct import *im)
 			im->spelling = s;
 		}
 	}
-	if (!best)
-		return error(STATUS_DATA, "%s: no name in it is one of %s: is it another network?",
-			checkpoint_path(im->file), c->arch);
+	if (best < (im->net->model->count + 3) / 4)
+		return error(STATUS_DATA,
+			"%s: %d of the %d names of %s are in it: is it another network?",
+			checkpoint_path(im->file), best, im->net->model->count, c->arch);
 	return 0;
 }
 

@@ -61,7 +61,7 @@ def gradients(model, out):
         if g.numel() <= 2048:
             out["grad." + name] = p.grad.clone()
             continue
-        stride = -(-g.numel() // 1024) | 1
+        stride = -(-g.numel() // 512) | 1
         i = torch.arange(g.numel(), dtype=torch.float64)
         out["every." + name] = g[::stride].clone()
         out["stride." + name] = torch.tensor(stride)
@@ -167,6 +167,19 @@ def positions(path):
     save_file(out, f"{path}/positions.safetensors")
 
 
+def pth(path):
+    """The same DeiT in both forms of torch.save, as its release has it, and a PlainMamba with the
+    copies that its averaging hook keeps. One block each; the copies share storage."""
+    from timm.models.vision_transformer import VisionTransformer
+
+    model = VisionTransformer(img_size=32, patch_size=8, embed_dim=48, depth=1, num_heads=3,
+                              mlp_ratio=1, num_classes=10)
+    state = {k: v.to(torch.bfloat16) for k, v in fill(model, 31).items()}
+    save = {"model": state, "epoch": 299, "args": argparse.Namespace(model="deit", lr=5e-4)}
+    torch.save(save, f"{path}/deit-micro.pth")
+    torch.save(save, f"{path}/deit-micro-legacy.pth", _use_new_zipfile_serialization=False)
+
+
 class Mlp(nn.Module):
     def __init__(self, dim, hidden):
         super().__init__()
@@ -194,25 +207,38 @@ def paper_scan(m, x, hw):
     return m.out_proj(y * m.act(z))
 
 
-def added_mlp(path, name, module):
+def averaged(path, module):
+    model = micro(module, 1, 0)
+    state = {k: v.to(torch.bfloat16) if v.dim() else v for k, v in fill(model, 32).items()}
+    for k in list(state):
+        state["ema_" + k.replace(".", "_")] = state[k]
+    torch.save({"state_dict": state, "meta": {"epoch": 300, "mmcls_version": "0.23"}},
+               f"{path}/plainmamba-ema.pth")
+
+
+def micro(module, depth, mlp):
     """The variants that no public code holds, on the public modules: a stem of 16 channels, the
-    paper's order, and the MLP that TransMamba adds to each block."""
+    paper's order, and (mlp > 0) the MLP that TransMamba adds to each block."""
     dim, stem = 32, 16
-    backbone = module.PlainMamba(img_size=24, patch_size=8, embed_dims=dim, num_layers=2,
+    backbone = module.PlainMamba(img_size=24, patch_size=8, embed_dims=dim, num_layers=depth,
                                  num_convs_patch_embed=1, layer_cfgs=public.mamba_config(8))
     embed = backbone.patch_embed
     embed.stem[0], embed.stem[1] = nn.Conv2d(3, stem, 7, 2, 3, bias=False), nn.BatchNorm2d(stem)
     embed.convs[0] = nn.Conv2d(stem, stem, 3, 1, 1, bias=False)
     embed.convs[1] = nn.BatchNorm2d(stem)
     embed.projection = nn.Conv2d(stem, dim, 4, 4)
-    for layer in backbone.layers:
-        layer.norm2, layer.mlp = nn.LayerNorm(dim, eps=1e-6), Mlp(dim, 2 * dim)
+    for layer in backbone.layers if mlp else []:
+        layer.norm2, layer.mlp = nn.LayerNorm(dim, eps=1e-6), Mlp(dim, mlp * dim)
 
         def forward(x, hw_shape, layer=layer):
             x = x + paper_scan(layer.mamba, layer.norm(x), hw_shape)
             return x + layer.mlp(layer.norm2(x))
         layer.forward = forward
-    model = public.Classifier(backbone, dim, 10)
+    return public.Classifier(backbone, dim, 10)
+
+
+def added_mlp(path, name, module):
+    model = micro(module, 2, 2)
     finish(path, name, model, fill(model, 13), images(2, 24, 14))
 
 
@@ -226,9 +252,11 @@ def main():
     deit(a.o, "deit-tiny", False)
     deit(a.o, "deit-tiny-distilled", True)
     positions(a.o)
+    pth(a.o)
     module = public.load_plainmamba(a.plainmamba)
     plainmamba(a.o, "plainmamba-tiny", module)
     added_mlp(a.o, "plainmamba-mlp-tiny", module)
+    averaged(a.o, module)
     if a.transformers:
         public.remove_stubs()
         sys.path.insert(0, a.transformers)
