@@ -56,10 +56,10 @@ ISA_FLAGS_v3 := -march=x86-64-v3
 ISA_FLAGS_v4 := -march=x86-64-v4 -mprefer-vector-width=512
 
 CPU_SRC := $(wildcard kernels/*.c lib/program/cpu_*.c)
-LIB_SRC := $(filter-out $(CPU_SRC),$(wildcard lib/*/*.c))
+LIB_SRC := $(filter-out $(CPU_SRC) lib/cuda/%,$(wildcard lib/*/*.c))
 TOOL_SRC := $(wildcard tools/*.c)
 TOOLS := $(TOOL_SRC:tools/%.c=%)
-TEST_SRC := $(wildcard tests/*.c)
+TEST_SRC := $(filter-out tests/gpu_%,$(wildcard tests/*.c))
 TEST_F64 := $(filter %_f64.c,$(TEST_SRC))
 TESTS := $(TEST_SRC:tests/%.c=$B/tests/%)
 
@@ -129,6 +129,7 @@ bench-programs: $(BENCH)
 $(BENCH): $B/tests/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D); echo "  BENCH $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -MF $@.d -o $@ $< $(LIB) $(ALL_LIBS)
+include lib/cuda/cuda.mk
 
 .PHONY: test test-programs
 test: ## quick tests (what CI runs)

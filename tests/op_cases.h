@@ -29,6 +29,7 @@ struct op_case {
 };
 
 static uint64_t case_state;
+static int case_half; /* programs store activations as bf16 */
 
 /* Uniform in [-1, 1): xorshift, not the product's generator */
 static double case_random(void)
@@ -82,6 +83,7 @@ static int case_open(struct case_run *r, const struct op_case *c, const struct d
 	r->step = (struct step){
 		.seed = 7, .epoch = 1, .step = 3, .lr = 0.1, .divisor = 5, .scale = 1};
 	r->p = program_new(PROGRAM_TRAIN);
+	program_set_half(r->p, case_half);
 	r->y = c->build(r->p, c->n);
 	program_seed(r->p, r->y);
 	TRY(program_plan(r->p, device));

@@ -40,6 +40,23 @@ static void host_zero(void *p, size_t bytes)
 	memset(p, 0, bytes);
 }
 
+static void host_set_one(real *p)
+{
+	*p = 1;
+}
+
+static int graphs_off;
+
+void device_use_graphs(int on)
+{
+	graphs_off = !on;
+}
+
+int device_uses_graphs(void)
+{
+	return !graphs_off;
+}
+
 static void choose_level(struct device *d)
 {
 	d->name = "cpu";
@@ -73,6 +90,7 @@ static const struct device *device_make(struct device *d, int plain)
 	d->put = host_copy;
 	d->get = host_copy;
 	d->zero = host_zero;
+	d->set_one = host_set_one;
 	d->plain = plain;
 	choose_level(d);
 	return d;

@@ -6,6 +6,7 @@
 
 struct program {
 	enum program_mode mode;
+	int half;
 	struct tensor **tensors;
 	int n_tensors, room_tensors;
 	struct call *calls;
@@ -26,6 +27,9 @@ struct program {
 	const int32_t **tables; /* host copies; tables[i] of tensor table_ids[i] */
 	int *table_ids, n_tables;
 
+	void *graph[2]; /* of the forward and the backward walk */
+	int no_graph;
+
 	int profiling;
 	double seconds[OP_COUNT][2]; /* forward, backward */
 	int64_t runs[OP_COUNT][2];
@@ -36,5 +40,7 @@ static inline int backward_time(const struct program *p, int i)
 {
 	return 2 * p->n_calls - 1 - i;
 }
+
+void program_graphs_free(struct program *p);
 
 #endif

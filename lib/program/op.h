@@ -90,4 +90,12 @@ struct op_impl {
 
 const char *op_name(enum op_id op);
 
+/* How a program that stores halves keeps an op's outputs; `kept` the same for bits of out[]. */
+enum store { STORE_REAL, STORE_HALF, STORE_AS_INPUT };
+struct op_store {
+	enum store outputs;
+	unsigned kept; /* bit i: out[i] beyond the outputs is a half too */
+};
+struct op_store op_store(enum op_id op);
+
 #endif

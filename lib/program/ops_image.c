@@ -10,8 +10,8 @@ static int is_vector(tensor t, int64_t n)
 static tensor conv2d_shapes(struct program *p, tensor x, tensor weight, tensor bias, int64_t stride,
 	int64_t pad, struct conv2d *s)
 {
-	if (x->dims != 4 || x->type != TYPE_REAL || weight->dims != 4 ||
-		weight->shape[1] != x->shape[3] || weight->shape[2] != weight->shape[3])
+	if (x->dims != 4 || weight->dims != 4 || weight->shape[1] != x->shape[3] ||
+		weight->shape[2] != weight->shape[3])
 		return program_refuse(p, "conv2d: weight %s does not fit %s",
 			shape_text(weight->dims, weight->shape), shape_text(x->dims, x->shape));
 	*s = (struct conv2d){x->shape[0], x->shape[1], x->shape[2], x->shape[3], weight->shape[0],

@@ -12,7 +12,7 @@
 /* (B, L, C), and the kernel's sizes of it; NULL, or the refusal */
 static tensor tokens_of(struct program *p, const char *op, tensor x, struct tokens *s)
 {
-	if (x->dims != 3 || x->type != TYPE_REAL)
+	if (x->dims != 3 || (x->type != TYPE_REAL && x->type != TYPE_BF16))
 		return program_refuse(
 			p, "%s: %s is not (B, L, C)", op, shape_text(x->dims, x->shape));
 	*s = (struct tokens){.batch = x->shape[0], .len = x->shape[1], .dim = x->shape[2]};

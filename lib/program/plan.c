@@ -176,9 +176,8 @@ static int collect(struct program *p, const int *start, const int *end, struct s
 			continue;
 		if (t->flags & TENSOR_KEEP_GRAD)
 			last = 2 * p->n_calls;
-		spans[n++] = (struct span){
-			start[i], last, padded(t->count * sizeof(real)), &t->grad_offset};
-		p->memory.gradients += padded(t->count * sizeof(real));
+		spans[n++] = (struct span){start[i], last, values, &t->grad_offset};
+		p->memory.gradients += values;
 	}
 	return n;
 }
@@ -220,6 +219,10 @@ int program_plan(struct program *p, const struct device *device)
 
 	if (p->failed)
 		return error(p->failed, "%s", p->failure);
+	for (int i = 0; i < p->n_calls; i++)
+		if (!device->ops[p->calls[i].op])
+			return error(STATUS_UNAVAILABLE, "op %s has no form for %s",
+				op_name(p->calls[i].op), device->name);
 	p->device = device;
 	start = memory_new(p->n_tensors + 1, sizeof(*start));
 	end = memory_new(p->n_tensors + 1, sizeof(*end));
@@ -274,6 +277,7 @@ static int bind_param(tensor t)
 
 int program_bind(struct program *p, void *block)
 {
+	program_graphs_free(p);
 	p->block = block;
 	if (p->own_bytes && !p->own) {
 		p->own = p->device->alloc(p->own_bytes);
@@ -291,7 +295,7 @@ int program_bind(struct program *p, void *block)
 			t->data = p->own + t->offset;
 		else if (!(t->flags & TENSOR_EXTERNAL))
 			t->data = t->offset >= 0 ? p->block + t->offset : NULL;
-		t->grad = t->grad_offset >= 0 ? (real *)(p->block + t->grad_offset) : NULL;
+		t->grad = t->grad_offset >= 0 ? p->block + t->grad_offset : NULL;
 	}
 	for (int i = 0; i < p->n_tables; i++) {
 		tensor t = p->tensors[p->table_ids[i]];

@@ -20,6 +20,7 @@ void program_free(struct program *p)
 {
 	if (!p)
 		return;
+	program_graphs_free(p);
 	for (int i = 0; i < p->n_tensors; i++)
 		free(p->tensors[i]);
 	for (int i = 0; i < p->n_calls; i++) {
@@ -48,6 +49,11 @@ enum program_mode program_mode(const struct program *p)
 void program_set_mode(struct program *p, enum program_mode mode)
 {
 	p->mode = mode;
+}
+
+void program_set_half(struct program *p, int half)
+{
+	p->half = half;
 }
 
 int program_failed(const struct program *p)
@@ -311,6 +317,18 @@ static void mark_gradients(struct program *p, struct call *c)
 			c->out[i]->producer = p->n_calls;
 }
 
+static void store_halves(const struct program *p, const struct call *c)
+{
+	struct op_store s = op_store(c->op);
+	int half = s.outputs == STORE_HALF ||
+		   (s.outputs == STORE_AS_INPUT && c->in[0] && c->in[0]->type == TYPE_BF16);
+
+	for (int i = 0; p->half && i < c->n_out + c->n_kept; i++)
+		if (c->out[i] && c->out[i]->type == TYPE_REAL &&
+			(i < c->n_out ? half : s.kept >> i & 1))
+			c->out[i]->type = TYPE_BF16;
+}
+
 tensor program_call(struct program *p, const struct call *c, size_t params_size)
 {
 	int n = c->n_in + c->n_out + c->n_kept;
@@ -328,6 +346,7 @@ tensor program_call(struct program *p, const struct call *c, size_t params_size)
 		free(params);
 		return c->n_out ? c->out[0] : NULL;
 	}
+	store_halves(p, c);
 	copy.out = copy.in + c->n_in;
 	memcpy(copy.in, c->in, c->n_in * sizeof(tensor));
 	memcpy(copy.out, c->out, (c->n_out + c->n_kept) * sizeof(tensor));

@@ -41,6 +41,11 @@ void program_free(struct program *p);
  */
 void program_set_mode(struct program *p, enum program_mode mode);
 enum program_mode program_mode(const struct program *p);
+/*
+ * Before the first call: outputs that may (op.h, enum store) are stored as bf16, with gradients
+ * alike. For devices that compute so; sums, statistics and the residual stream stay as they are.
+ */
+void program_set_half(struct program *p, int half);
 
 /* Names the calls that follow, as printf; "" ends it. For messages and profiles. */
 void program_scope(struct program *p, const char *format, ...)
@@ -122,6 +127,7 @@ void program_profile(struct program *p, int on);
 void program_profile_print(const struct program *p, FILE *f);
 
 /* Host access to bound tensors: count elements of the tensor's type. */
+/* A bf16 tensor's values come and go as reals. */
 void tensor_put(struct program *p, tensor t, const void *host);
 void tensor_get(struct program *p, tensor t, void *host);
 void tensor_put_grad(struct program *p, tensor t, const real *host);

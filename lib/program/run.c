@@ -42,11 +42,13 @@ static void call_backward(struct program *p, const struct call *c, const struct 
 		return;
 	for (int j = 0; j < c->n_out; j++)
 		if (c->zero_dy >> j & 1)
-			p->device->zero(c->out[j]->grad, c->out[j]->count * sizeof(real));
+			p->device->zero(
+				c->out[j]->grad, c->out[j]->count * type_size(c->out[j]->type));
 	for (int j = 0; j < c->n_in; j++)
 		if (c->adds >> j & 1 && call_dx(c, j) && !call_acc(c, j) &&
 			!(c->in[j]->flags & TENSOR_PARAM))
-			p->device->zero(c->in[j]->grad, c->in[j]->count * sizeof(real));
+			p->device->zero(
+				c->in[j]->grad, c->in[j]->count * type_size(c->in[j]->type));
 	p->device->ops[c->op]->backward(c, r);
 	if (p->profiling) {
 		p->seconds[c->op][1] += now() - from;
@@ -54,45 +56,135 @@ static void call_backward(struct program *p, const struct call *c, const struct 
 	}
 }
 
-void program_forward(struct program *p, const struct step *step)
-{
-	struct run r = run_of(p, step);
-
-	for (int i = 0; i < p->n_calls; i++)
-		call_forward(p, &p->calls[i], &r);
-}
-
 /* A loss is one number; its gradient is one. Other seeds were handed in by the caller. */
 static void seed_losses(struct program *p)
 {
-	const real one = 1;
-
 	for (int i = 0; i < p->n_tensors; i++) {
 		tensor t = p->tensors[i];
 
 		if (t->flags & TENSOR_LOSS && t->grad)
-			p->device->put(t->grad, &one, sizeof(one));
+			p->device->set_one(t->grad);
 	}
+}
+
+static void walk(struct program *p, int backward, const struct run *r)
+{
+	if (backward)
+		seed_losses(p);
+	for (int i = 0; i < p->n_calls; i++)
+		if (backward)
+			call_backward(p, &p->calls[p->n_calls - 1 - i], r);
+		else
+			call_forward(p, &p->calls[i], r);
+}
+
+/* Records the walk once; later ones are launched whole. Returns 0 where that is not possible. */
+static int launch(struct program *p, int backward, const struct run *r)
+{
+	const struct device *d = p->device;
+
+	if (!d->capture_begin || !device_uses_graphs() || p->profiling || p->no_graph)
+		return 0;
+	if (!p->graph[backward]) {
+		if (d->capture_begin())
+			return 0;
+		walk(p, backward, r);
+		p->graph[backward] = d->capture_end();
+		p->no_graph = !p->graph[backward];
+	}
+	if (p->no_graph)
+		return 0;
+	d->graph_launch(p->graph[backward]);
+	return 1;
+}
+
+static void run_walk(struct program *p, int backward, const struct step *step)
+{
+	const struct device *d = p->device;
+	struct run r = run_of(p, d->step ? d->step(step) : step);
+
+	if (!launch(p, backward, &r))
+		walk(p, backward, &r);
+}
+
+void program_forward(struct program *p, const struct step *step)
+{
+	run_walk(p, 0, step);
 }
 
 void program_backward(struct program *p, const struct step *step)
 {
-	struct run r = run_of(p, step);
+	run_walk(p, 1, step);
+}
 
-	seed_losses(p);
-	for (int i = p->n_calls - 1; i >= 0; i--)
-		call_backward(p, &p->calls[i], &r);
+void program_graphs_free(struct program *p)
+{
+	for (int i = 0; i < 2; i++) {
+		if (p->graph[i])
+			p->device->graph_free(p->graph[i]);
+		p->graph[i] = NULL;
+	}
+}
+
+/* Values of a real or half array as reals. */
+static void get_values(
+	const struct program *p, const void *from, enum type type, int64_t count, real *host)
+{
+	const char *bytes = (const char *)host;
+
+	p->device->get(host, from, count * type_size(type));
+	for (int64_t i = count - 1; i >= 0 && type == TYPE_BF16; i--) {
+		uint16_t half;
+		uint32_t bits;
+		float x;
+
+		memcpy(&half, bytes + 2 * i, sizeof(half));
+		bits = (uint32_t)half << 16;
+		memcpy(&x, &bits, sizeof(x));
+		host[i] = x;
+	}
+}
+
+/* Rounded to nearest, ties to even. */
+static uint16_t half_of(real value)
+{
+	float x = (float)value;
+	uint32_t bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	if (x != x)
+		return (uint16_t)(bits >> 16 | 64);
+	return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static void put_values(
+	const struct program *p, void *to, enum type type, int64_t count, const real *host)
+{
+	uint16_t part[4096];
+
+	if (type != TYPE_BF16) {
+		p->device->put(to, host, count * type_size(type));
+		return;
+	}
+	for (int64_t at = 0; at < count; at += 4096) {
+		int64_t n = count - at < 4096 ? count - at : 4096;
+
+		for (int64_t i = 0; i < n; i++)
+			part[i] = half_of(host[at + i]);
+		p->device->put((uint16_t *)to + at, part, n * sizeof(*part));
+	}
 }
 
 /* Index of the first value that is not finite, or -1. */
-static int64_t first_bad(const struct program *p, const real *values, int64_t count, real *host)
+static int64_t first_bad(
+	const struct program *p, const void *values, enum type type, int64_t count, real *host)
 {
 	enum { PART = 4096 };
 
 	for (int64_t at = 0; at < count; at += PART) {
 		int64_t n = count - at < PART ? count - at : PART;
 
-		p->device->get(host, values + at, n * sizeof(real));
+		get_values(p, (const char *)values + at * type_size(type), type, n, host);
 		for (int64_t i = 0; i < n; i++)
 			if (!isfinite(host[i]))
 				return at + i;
@@ -108,7 +200,7 @@ static int check_inputs(const struct program *p, real *host)
 
 		if (t->type != TYPE_REAL || !(t->flags & (TENSOR_INPUT | TENSOR_PARAM)))
 			continue;
-		bad = first_bad(p, t->data, t->count, host);
+		bad = first_bad(p, t->data, t->type, t->count, host);
 		if (bad >= 0)
 			return error(STATUS_NUMBERS, "%s %s is not finite (element %lld)",
 				t->flags & TENSOR_PARAM ? "weight" : "input", t->name,
@@ -123,12 +215,12 @@ static int check_call(const struct program *p, const struct call *c, int backwar
 
 	for (int j = 0; j < n; j++) {
 		tensor t = backward ? c->in[j] : c->out[j];
-		const real *values = !t ? NULL : backward ? call_dx(c, j) : t->data;
+		const void *values = !t ? NULL : backward ? call_dx(c, j) : t->data;
 		int64_t bad;
 
-		if (!values || t->type != TYPE_REAL)
+		if (!values || (t->type != TYPE_REAL && t->type != TYPE_BF16))
 			continue;
-		bad = first_bad(p, values, t->count, host);
+		bad = first_bad(p, values, t->type, t->count, host);
 		if (bad >= 0)
 			return error(STATUS_NUMBERS,
 				"op %s%s%s, %s pass: %s %d is not finite (element %lld of %s)",
@@ -142,7 +234,7 @@ static int check_call(const struct program *p, const struct call *c, int backwar
 
 int program_check(struct program *p, const struct step *step)
 {
-	struct run r = run_of(p, step);
+	struct run r = run_of(p, p->device->step ? p->device->step(step) : step);
 	real *host = memory_new(4096, sizeof(*host));
 	int status = host ? check_inputs(p, host) : STATUS_SYSTEM;
 
@@ -191,20 +283,26 @@ void program_profile_print(const struct program *p, FILE *f)
 
 void tensor_put(struct program *p, tensor t, const void *host)
 {
-	p->device->put(t->data, host, t->count * type_size(t->type));
+	if (t->type == TYPE_BF16)
+		put_values(p, t->data, t->type, t->count, host);
+	else
+		p->device->put(t->data, host, t->count * type_size(t->type));
 }
 
 void tensor_get(struct program *p, tensor t, void *host)
 {
-	p->device->get(host, t->data, t->count * type_size(t->type));
+	if (t->type == TYPE_BF16)
+		get_values(p, t->data, t->type, t->count, host);
+	else
+		p->device->get(host, t->data, t->count * type_size(t->type));
 }
 
 void tensor_put_grad(struct program *p, tensor t, const real *host)
 {
-	p->device->put(t->grad, host, t->count * sizeof(real));
+	put_values(p, t->grad, t->type, t->count, host);
 }
 
 void tensor_get_grad(struct program *p, tensor t, real *host)
 {
-	p->device->get(host, t->grad, t->count * sizeof(real));
+	get_values(p, t->grad, t->type, t->count, host);
 }

@@ -11,6 +11,8 @@ size_t type_size(enum type type)
 		return sizeof(int32_t);
 	case TYPE_U8:
 		return 1;
+	case TYPE_BF16:
+		return 2;
 	}
 	return 0;
 }

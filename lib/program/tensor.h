@@ -13,7 +13,12 @@
 
 #define TENSOR_DIMS 5
 
-enum type { TYPE_REAL, TYPE_I32, TYPE_U8 };
+enum type {
+	TYPE_REAL,
+	TYPE_I32,
+	TYPE_U8,
+	TYPE_BF16, /* activations of a program that stores them in half (program_set_half) */
+};
 
 enum tensor_flags {
 	TENSOR_PARAM = 1,      /* memory and gradient belong to a model; gradients add */
@@ -35,7 +40,7 @@ struct tensor {
 	int64_t count; /* elements */
 	unsigned flags;
 	void *data; /* set by program_bind */
-	real *grad; /* NULL unless TENSOR_GRAD and written by someone */
+	void *grad; /* of the tensor's type; NULL unless TENSOR_GRAD and written by someone */
 
 	struct param *param; /* TENSOR_PARAM: of which it is the part from param_offset */
 	int64_t param_offset;
