@@ -87,6 +87,11 @@ struct batch {
 	const float *mix;
 };
 
+/* Fills in what 0 stands for; batches_open does it itself. */
+void batches_defaults(struct batches_settings *s);
+/* Whether they make sense, for this file: STATUS_USAGE, STATUS_DATA. batches_open asks too. */
+int batches_check(const struct dataset *d, const struct batches_settings *s);
+
 struct batches;
 int batches_open(struct batches **b, struct dataset *d, const struct batches_settings *s);
 void batches_close(struct batches *b);
