@@ -33,7 +33,8 @@ check-arm64: $B/version.h ## do the sources compile for arm64? (needs gcc-aarch6
 		-I. -I$B -D_GNU_SOURCE $(PKG_CFLAGS) -idirafter /usr/include -idirafter /usr/include/$(MACHINE)-linux-gnu \
 		$(BLAS_CFLAGS)
 
-# Sanitizers stop at the first finding (CONFIG=asan); leaks count.
+# Sanitizers stop at the first finding (CONFIG=asan); leaks count, but for those of libraries.
+export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0
 .PHONY: test-full test-asan test-asan-clang test-valgrind fuzz
 test-full: test check test-asan test-asan-clang test-valgrind $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
 test-asan:

@@ -14,6 +14,7 @@
 #include "lib/io/check.h"
 #include "lib/io/h5.h"
 #include "lib/io/provenance.h"
+#include "tests/folder.h"
 #include "tests/tap.h"
 
 static char folder[] = "/tmp/io_atomic-XXXXXX";
@@ -400,7 +401,7 @@ int main(void)
 	truncated();
 	flipped();
 	provenance();
-	if (!getenv("KEEP") && fork() == 0)
-		execlp("rm", "rm", "-rf", folder, NULL);
+	if (!getenv("KEEP"))
+		remove_folder(folder);
 	return done();
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "lib/base/error.h"
 #include "lib/io/h5.h"
+#include "tests/folder.h"
 #include "tests/tap.h"
 
 static char folder[] = "/tmp/io_h5-XXXXXX";
@@ -226,7 +227,7 @@ int main(void)
 	conversions();
 	rows_and_growth();
 	scalars_empty_text();
-	if (!getenv("KEEP") && fork() == 0)
-		execlp("rm", "rm", "-rf", folder, NULL);
+	if (!getenv("KEEP"))
+		remove_folder(folder);
 	return done();
 }

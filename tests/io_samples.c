@@ -4,6 +4,7 @@
 #include "lib/base/error.h"
 #include "lib/io/h5.h"
 #include "lib/io/provenance.h"
+#include "tests/folder.h"
 #include "tests/tap.h"
 
 static const char *folder;
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
 	ok(!images("images.h5", 0) && !images("labels.h5", 1), "images");
 	ok(!encoded("encoded.h5", 0) && !encoded("offsets.h5", 1), "encoded images");
 	ok(!future(), "a file of another version");
-	if (argc == 1 && fork() == 0)
-		execlp("rm", "rm", "-rf", folder, NULL);
+	if (argc == 1)
+		remove_folder(folder);
 	return done();
 }
