@@ -33,9 +33,20 @@ static void pack_panel(
 				to[i * PANEL + j] = b[i * b_row + j * b_col];
 }
 
+/* Rows that are read once from end to end, into all whole panels side by side. */
+static void pack_rows_of_b(real *to, const real *b, int64_t b_row, int64_t k, int64_t n)
+{
+	for (int64_t i = 0; i < k; i++)
+		for (int64_t j = 0; j < n; j += PANEL)
+			memcpy(to + j * k + i * PANEL, b + i * b_row + j, PANEL * sizeof(real));
+}
+
 void gemm_pack(real *to, const real *b, int64_t b_row, int64_t b_col, int64_t k, int64_t n)
 {
-	for (int64_t j = 0; j < n; j += PANEL)
+	int64_t whole = b_col == 1 ? n / PANEL * PANEL : 0;
+
+	pack_rows_of_b(to, b, b_row, k, whole);
+	for (int64_t j = whole; j < n; j += PANEL)
 		pack_panel(to + j * k, b + j * b_col, b_row, b_col, k, least(PANEL, n - j));
 }
 
@@ -237,9 +248,10 @@ void gemm_tile(const struct gemm_tile *t)
 	}
 }
 
-#define SMALL 400000 /* multiply-adds below which one thread is faster */
-#define TASKS 32     /* aimed at, so that several threads share evenly */
-#define TALL 120     /* rows of a task: a multiple of every ROWS */
+#define SMALL 400000	 /* multiply-adds below which one thread is faster */
+#define PACK_SMALL 32768 /* elements of B below which waiting for others costs more than packing */
+#define TASKS 32	 /* aimed at, so that several threads share evenly */
+#define TALL 120	 /* rows of a task: a multiple of every ROWS */
 
 static int64_t divide_up(int64_t a, int64_t b)
 {
@@ -285,14 +297,18 @@ void gemm_rows(
 {
 	struct gemm_tile t = *tile;
 	struct cut c = cut_rows(t.m, t.n);
+	int shared = t.k * t.n > PACK_SMALL;
 
 	t.packed = work;
+	if (!shared)
+		gemm_pack(work, b, b_row, b_col, t.k, t.n);
 #pragma omp parallel if (t.m * t.n * t.k > SMALL)
 	{
+		if (shared)
 #pragma omp for schedule(static)
-		for (int64_t j = 0; j < t.n; j += PANEL)
-			pack_panel(work + j * t.k, b + j * b_col, b_row, b_col, t.k,
-				least(PANEL, t.n - j));
+			for (int64_t j = 0; j < t.n; j += PANEL)
+				pack_panel(work + j * t.k, b + j * b_col, b_row, b_col, t.k,
+					least(PANEL, t.n - j));
 #pragma omp for schedule(dynamic)
 		for (int64_t task = 0; task < c.down * c.across; task++)
 			run_task(&t, &c, task);
@@ -301,7 +317,7 @@ void gemm_rows(
 
 #define PART 128      /* rows of x that are packed at a time */
 #define PART_WIDE 256 /* columns */
-#define PART_TALL 96
+#define PART_TALL 192
 
 struct weight_cut {
 	int64_t down, across, parts; /* tasks are the product of the three */
@@ -377,15 +393,17 @@ static void weight_task(const struct weight_job *w, const struct weight_cut *c, 
 	}
 }
 
-/* to += the parts in order */
-static void add_parts(real *to, const real *partial, int64_t parts, int64_t count)
+#define SUM_BLOCK 1024
+
+/* Block i of to (count) += the parts in order */
+static void add_block(real *to, const real *partial, int64_t parts, int64_t count, int64_t i)
 {
-#pragma omp for schedule(static)
-	for (int64_t at = 0; at < count; at += 1024)
-		for (int64_t part = 0; part < parts; part++)
+	int64_t from = i * SUM_BLOCK, end = least(from + SUM_BLOCK, count);
+
+	for (int64_t part = 0; part < parts; part++)
 #pragma omp simd
-			for (int64_t i = at; i < least(at + 1024, count); i++)
-				to[i] += partial[part * count + i];
+		for (int64_t j = from; j < end; j++)
+			to[j] += partial[part * count + j];
 }
 
 void gemm_weight(int64_t rows, int64_t n, int64_t k, real *dw, real *db, real scale, const real *dy,
@@ -393,6 +411,8 @@ void gemm_weight(int64_t rows, int64_t n, int64_t k, real *dw, real *db, real sc
 {
 	struct weight_cut c = cut_weight(rows, n, k);
 	struct weight_job w = {rows, n, k, dw, db, scale, dy, x, NULL, NULL};
+	int64_t dw_blocks = dw ? divide_up(n * k, SUM_BLOCK) : 0;
+	int64_t db_blocks = db ? divide_up(n, SUM_BLOCK) : 0;
 
 	if (c.parts > 1) {
 		w.partial_w = work;
@@ -403,9 +423,13 @@ void gemm_weight(int64_t rows, int64_t n, int64_t k, real *dw, real *db, real sc
 #pragma omp for schedule(dynamic)
 		for (int64_t task = 0; task < c.down * c.across * c.parts; task++)
 			weight_task(&w, &c, task);
-		if (c.parts > 1 && dw)
-			add_parts(dw, w.partial_w, c.parts, n * k);
-		if (c.parts > 1 && db)
-			add_parts(db, w.partial_b, c.parts, n);
+		if (c.parts > 1)
+#pragma omp for schedule(static)
+			for (int64_t i = 0; i < dw_blocks + db_blocks; i++) {
+				if (i < dw_blocks)
+					add_block(dw, w.partial_w, c.parts, n * k, i);
+				else
+					add_block(db, w.partial_b, c.parts, n, i - dw_blocks);
+			}
 	}
 }
