@@ -1,0 +1,309 @@
+/*
+ * Every named network: number of parameters to the unit, names, shapes, weight decay.
+ *
+ * Published networks are held against literal counts of instantiated classes, all of them against
+ * closed forms of their layers.
+ */
+#include "lib/base/error.h"
+#include "lib/models/network.h"
+#include "tests/tap.h"
+
+static int64_t block_of_mlp(int64_t d, int64_t hidden)
+{
+	return 2 * hidden * d + hidden + d;
+}
+
+static int64_t deit_closed_form(const struct network_config *c)
+{
+	int64_t d = c->dim, k = 1 + c->distilled, grid = c->image / c->patch;
+	int64_t block = 4 * d + 3 * d * d + 3 * d + d * d + d + block_of_mlp(d, d * c->mlp_ratio);
+
+	return 3 * c->patch * c->patch * d + d + k * d + (grid * grid + k) * d + c->depth * block +
+	       2 * d + k * (c->classes * d + c->classes);
+}
+
+static int64_t plainmamba_closed_form(const struct network_config *c)
+{
+	int64_t d = c->dim, E = 2 * d, N = c->state, R = (d + 15) / 16, s = c->stem;
+	int64_t grid = c->image / c->patch, k = c->patch / 2, hidden = d * c->mlp_ratio;
+	int64_t mixer = 2 * d * E + 2 * E + c->kernel * c->kernel * E + E + E * (R + 2 * N) +
+			R * E + E + E * N + E + E * d + d + 5 * N;
+	int64_t stem = 3 * 49 * s + 2 * s + c->stem_convs * (9 * s * s + 2 * s) + s * k * k * d + d;
+	int64_t added = hidden ? 2 * d + block_of_mlp(d, hidden) : 0;
+
+	return stem + grid * grid * d + c->depth * (mixer + 2 * d + added) + 2 * d +
+	       c->classes * d + c->classes;
+}
+
+static int64_t count(const struct network_config *c)
+{
+	struct network *n;
+	int64_t parameters;
+
+	if (network_new(&n, c, NULL))
+		return -1;
+	parameters = model_parameters(n->model, 0);
+	network_free(n);
+	return parameters;
+}
+
+static void check_closed_forms(void)
+{
+	for (int i = 0; network_at(i); i++) {
+		struct network_config c = *network_at(i);
+		int bad = 0;
+
+		for (int classes = 48; classes <= 1000; classes += 952)
+			for (int ratio = 0; ratio <= 4; ratio += 4) {
+				int64_t want;
+
+				c.classes = classes;
+				if (c.family == NETWORK_PLAINMAMBA)
+					c.mlp_ratio = ratio;
+				want = c.family == NETWORK_DEIT ? deit_closed_form(&c)
+								: plainmamba_closed_form(&c);
+				bad += count(&c) != want;
+			}
+		ok(!bad, "%s: the closed form of its layers", c.arch);
+	}
+}
+
+static const struct {
+	const char *arch;
+	double mlp_ratio;
+	int64_t image, classes, parameters; /* classes 0: without the head */
+} published[] = {
+	{"deit-t", 4, 224, 1000, 5717416},
+	{"deit-s", 4, 224, 1000, 22050664},
+	{"deit-b", 4, 224, 1000, 86567656},
+	{"deit-t-distilled", 4, 224, 1000, 5910800},
+	{"deit-s-distilled", 4, 224, 1000, 22436432},
+	{"deit-b-distilled", 4, 224, 1000, 87338192},
+	{"pmamba-t", 0, 224, 100, 4170148},
+	{"pmamba-s", 0, 224, 100, 13785316},
+	{"pmamba-b", 0, 224, 100, 49604452},
+	{"pmamba-t", 0, 224, 1000, 4343848},
+	{"pmamba-s", 0, 224, 1000, 14131816},
+	{"pmamba-b", 0, 224, 1000, 50296552},
+	{"pmamba-t", 0, 224, 0, 4150848},
+	{"pmamba-s", 0, 224, 0, 13746816},
+	{"pmamba-b", 0, 224, 0, 49527552},
+	{"pmamba-t", 0, 32, 100, 4133284},
+	{"pmamba-s", 0, 32, 100, 13711588},
+	{"pmamba-b", 0, 32, 100, 49456996},
+	{"pmamba-t", 4, 224, 100, 7725220},
+	{"pmamba-s", 4, 224, 100, 27973348},
+	{"pmamba-b", 4, 224, 100, 106292068},
+	{"pmamba-t", 4, 224, 1000, 7898920},
+	{"pmamba-s", 4, 224, 1000, 28319848},
+	{"pmamba-b", 4, 224, 1000, 106984168},
+};
+
+static void check_published(void)
+{
+	for (size_t i = 0; i < sizeof(published) / sizeof(published[0]); i++) {
+		struct network_config c;
+		int64_t n, head;
+
+		if (network_find(published[i].arch, &c)) {
+			ok(0, "%s is known", published[i].arch);
+			continue;
+		}
+		c.mlp_ratio = published[i].mlp_ratio;
+		c.image = published[i].image;
+		c.classes = published[i].classes ? published[i].classes : 1;
+		head = published[i].classes ? 0 : c.dim + 1;
+		n = count(&c) - head;
+		if (!ok(n == published[i].parameters, "%s, MLP %g, %lld pixels, %lld classes: %lld",
+			    c.arch, c.mlp_ratio, (long long)c.image,
+			    (long long)published[i].classes, (long long)published[i].parameters))
+			diag("%lld parameters", (long long)n);
+	}
+}
+
+struct entry {
+	const char *name;
+	int dims;
+	int64_t shape[4];
+	int decays;
+};
+
+/* PMamba-T as published; layers.1 stands for every layer. */
+static const struct entry entries[] = {
+	{"pos_embed", 3, {1, 196, 192}, 0},
+	{"patch_embed.stem.0.weight", 4, {64, 3, 7, 7}, 1},
+	{"patch_embed.stem.1.weight", 1, {64}, 0},
+	{"patch_embed.stem.1.bias", 1, {64}, 0},
+	{"patch_embed.stem.1.running_mean", 1, {64}, 0},
+	{"patch_embed.stem.1.running_var", 1, {64}, 0},
+	{"patch_embed.stem.1.num_batches_tracked", 0, {0}, 0},
+	{"patch_embed.convs.0.weight", 4, {64, 64, 3, 3}, 1},
+	{"patch_embed.convs.1.weight", 1, {64}, 0},
+	{"patch_embed.convs.3.weight", 4, {64, 64, 3, 3}, 1},
+	{"patch_embed.convs.4.running_var", 1, {64}, 0},
+	{"patch_embed.projection.weight", 4, {192, 64, 8, 8}, 1},
+	{"patch_embed.projection.bias", 1, {192}, 0},
+	{"layers.1.norm.weight", 1, {192}, 0},
+	{"layers.1.norm.bias", 1, {192}, 0},
+	{"layers.1.mamba.in_proj.weight", 2, {768, 192}, 1},
+	{"layers.1.mamba.in_proj.bias", 1, {768}, 0},
+	{"layers.1.mamba.conv2d.weight", 4, {384, 1, 7, 7}, 1},
+	{"layers.1.mamba.conv2d.bias", 1, {384}, 0},
+	{"layers.1.mamba.x_proj.weight", 2, {44, 384}, 1},
+	{"layers.1.mamba.dt_proj.weight", 2, {384, 12}, 1},
+	{"layers.1.mamba.dt_proj.bias", 1, {384}, 0},
+	{"layers.1.mamba.A_log", 2, {384, 16}, 0},
+	{"layers.1.mamba.D", 1, {384}, 0},
+	{"layers.1.mamba.direction_Bs", 2, {5, 16}, 0},
+	{"layers.1.mamba.out_proj.weight", 2, {192, 384}, 1},
+	{"layers.1.mamba.out_proj.bias", 1, {192}, 0},
+	{"ln1.weight", 1, {192}, 0},
+	{"ln1.bias", 1, {192}, 0},
+	{"head.fc.weight", 2, {100, 192}, 1},
+	{"head.fc.bias", 1, {100}, 0},
+};
+
+static int entry_fits(const struct network *n, const struct entry *e)
+{
+	const struct param *p = model_find(n->model, e->name);
+
+	if (!p || p->dims != e->dims || !(p->flags & PARAM_DECAY) != !e->decays)
+		return 0;
+	return !memcmp(p->shape, e->shape, e->dims * sizeof(*e->shape));
+}
+
+static void check_names(void)
+{
+	struct network_config c;
+	struct network *n;
+
+	network_find("pmamba-t", &c);
+	network_new(&n, &c, NULL);
+	ok(n->model->count == 193, "pmamba-t has 193 entries");
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+		ok(entry_fits(n, &entries[i]), "pmamba-t: %s", entries[i].name);
+	network_free(n);
+	c.mlp_ratio = 4;
+	c.decay_all = 1;
+	network_new(&n, &c, NULL);
+	ok(n->model->count == 193 + 12 * 6, "the added MLP: six entries a layer");
+	ok(entry_fits(n, &(struct entry){"layers.11.mlp.fc1.weight", 2, {768, 192}, 1}) &&
+			entry_fits(
+				n, &(struct entry){"layers.11.mlp.fc2.weight", 2, {192, 768}, 1}) &&
+			entry_fits(n, &(struct entry){"layers.11.norm2.bias", 1, {192}, 0}),
+		"its shapes");
+	ok(entry_fits(n, &(struct entry){"pos_embed", 3, {1, 196, 192}, 1}) &&
+			entry_fits(n, &(struct entry){"layers.3.mamba.A_log", 2, {384, 16}, 1}) &&
+			entry_fits(
+				n, &(struct entry){"layers.3.mamba.direction_Bs", 2, {5, 16}, 1}) &&
+			entry_fits(n, &(struct entry){"layers.3.mamba.D", 1, {384}, 0}),
+		"the release's rule of decay");
+	network_free(n);
+}
+
+static void check_deit_names(void)
+{
+	static const struct entry some[] = {
+		{"cls_token", 3, {1, 1, 192}, 0},
+		{"dist_token", 3, {1, 1, 192}, 0},
+		{"pos_embed", 3, {1, 198, 192}, 0},
+		{"patch_embed.proj.weight", 4, {192, 3, 16, 16}, 1},
+		{"patch_embed.proj.bias", 1, {192}, 0},
+		{"blocks.11.norm1.weight", 1, {192}, 0},
+		{"blocks.11.attn.qkv.weight", 2, {576, 192}, 1},
+		{"blocks.11.attn.qkv.bias", 1, {576}, 0},
+		{"blocks.11.attn.proj.weight", 2, {192, 192}, 1},
+		{"blocks.11.norm2.bias", 1, {192}, 0},
+		{"blocks.11.mlp.fc1.weight", 2, {768, 192}, 1},
+		{"blocks.11.mlp.fc2.weight", 2, {192, 768}, 1},
+		{"norm.weight", 1, {192}, 0},
+		{"head.weight", 2, {1000, 192}, 1},
+		{"head_dist.bias", 1, {1000}, 0},
+	};
+	struct network_config c;
+	struct network *n;
+
+	network_find("deit-t-distilled", &c);
+	network_new(&n, &c, NULL);
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		ok(entry_fits(n, &some[i]), "deit-t-distilled: %s", some[i].name);
+	network_free(n);
+}
+
+static int refused(const char *arch, void (*spoil)(struct network_config *c))
+{
+	struct network_config c;
+	struct network *n;
+	int status;
+
+	network_find(arch, &c);
+	spoil(&c);
+	status = network_new(&n, &c, NULL);
+	if (!status)
+		network_free(n);
+	return status == STATUS_DATA && !n;
+}
+
+static void no_grid(struct network_config *c)
+{
+	c->image = 33;
+}
+
+static void odd_heads(struct network_config *c)
+{
+	c->heads = 5;
+}
+
+static void odd_patch(struct network_config *c)
+{
+	c->patch = 1;
+	c->image = 9;
+}
+
+static void even_kernel(struct network_config *c)
+{
+	c->kernel = 4;
+}
+
+static void too_deep(struct network_config *c)
+{
+	c->depth = NETWORK_LAYERS + 1;
+}
+
+int main(void)
+{
+	struct network_config c, back;
+	char *text;
+
+	check_closed_forms();
+	check_published();
+	check_names();
+	check_deit_names();
+	ok(network_find("deit-x", &c) == STATUS_USAGE && strstr(error_message(), "pmamba-micro-b"),
+		"an unknown name: the known ones are listed");
+	ok(refused("deit-t", no_grid) && refused("pmamba-t", no_grid), "no multiple of the patch");
+	ok(refused("deit-t", odd_heads), "a width that heads do not divide");
+	ok(refused("pmamba-t", odd_patch), "an odd patch");
+	ok(refused("pmamba-t", even_kernel), "an even kernel");
+	ok(refused("pmamba-t", too_deep), "too many layers");
+	for (int i = 0; network_at(i); i++) {
+		c = *network_at(i);
+		c.drop_path = 0.1;
+		text = network_config_text(&c);
+		ok(!network_config_read(&back, text) && !strcmp(c.arch, back.arch) &&
+				deit_closed_form(&c) == deit_closed_form(&back) &&
+				plainmamba_closed_form(&c) == plainmamba_closed_form(&back) &&
+				c.heads == back.heads && c.drop_path == back.drop_path &&
+				c.family == back.family,
+			"%s: its config as JSON and back", c.arch);
+		free(text);
+	}
+	ok(network_config_read(&back, "{\"arch\":\"x\",\"family\":\"deit\",\"dim\":1e300}") ==
+			STATUS_DATA,
+		"a config that is out of range is refused");
+	ok(network_config_read(&back, "{\"arch\":\"x\",\"family\":\"deit\",\"dim\":2.5}") ==
+			STATUS_DATA,
+		"a config with a broken number is refused");
+	ok(network_config_read(&back, "[1]") == STATUS_DATA, "a list is no config");
+	return done();
+}
