@@ -180,7 +180,9 @@ tensor patches(struct program *p, tensor image, int64_t k)
 
 tensor residual(struct program *p, tensor x, tensor branch, real rate, int layer)
 {
-	struct residual s = {x->shape[0], x->count / x->shape[0], rate, layer};
+	/* the mode of the call counts: a frozen teacher in a training program drops nothing */
+	real used = program_mode(p) == PROGRAM_TRAIN ? rate : 0;
+	struct residual s = {x->shape[0], x->count / x->shape[0], used, layer};
 	tensor y;
 
 	if (program_failed(p))
