@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCALARS 8 /* loss, norm2, gate (2), one, room */
-
 static int64_t shard_size(const struct trainer *t)
 {
 	return t->in.settings->train.batch / t->in.settings->train.shards;
@@ -227,8 +225,8 @@ int trainer_allocate(struct trainer *t)
 	t->block = d->alloc(t->block_bytes);
 	t->moment1 = d->alloc(moment);
 	t->moment2 = adam ? d->alloc(moment) : NULL;
-	t->scalars = d->alloc(SCALARS * sizeof(real));
-	if (!t->block || !t->moment1 || (adam && !t->moment2) || !t->scalars)
+	t->loss = d->alloc(sizeof(real));
+	if (!t->block || !t->moment1 || (adam && !t->moment2) || !t->loss)
 		return STATUS_SYSTEM;
 	for (int i = 0; levels(t) && i <= levels(t); i++) {
 		t->tree[i] = d->alloc(sums_bytes(t));
@@ -322,8 +320,10 @@ static void update_weights(struct trainer *t, tensor gate)
 
 static void update_statistics(struct trainer *t, tensor gate)
 {
-	tensor one = external(t->update, "one", 1, t->scalars + 4);
 	struct model *m = t->model;
+	tensor parts[2]; /* the factor, and 1 for a step that counts */
+
+	split(t->update, gate, 2, (int64_t[]){1, 1}, parts);
 
 	for (int i = 0; i < m->count; i++) {
 		struct param *p = m->params[i];
@@ -331,7 +331,7 @@ static void update_statistics(struct trainer *t, tensor gate)
 		if (!(p->flags & PARAM_BUFFER))
 			continue;
 		if (p->flags & PARAM_COUNTER)
-			accumulate(t->update, external(t->update, p->name, 1, p->data), one);
+			accumulate(t->update, external(t->update, p->name, 1, p->data), parts[1]);
 		else
 			ema_buffer(t->update, (real)0.1,
 				external(t->update, p->name, p->count, p->data),
@@ -349,7 +349,7 @@ static int build_update(struct trainer *t)
 	norm2 = sumsq(p, external(p, "gradients", t->model->size, t->model->grad));
 	program_keep(p, norm2, "norm2");
 	gate = update_gate(
-		p, norm2, external(p, "loss", 1, t->scalars), (real)t->in.settings->train.clip);
+		p, norm2, external(p, "loss", 1, t->loss), (real)t->in.settings->train.clip);
 	program_keep(p, gate, "gate");
 	update_weights(t, gate);
 	if (!t->in.map_only)
@@ -394,11 +394,8 @@ static int build_root(struct trainer *t)
 
 int trainer_start(struct trainer *t, int64_t per_epoch, int64_t total)
 {
-	const real one = 1;
-
 	t->per_epoch = per_epoch;
 	t->total = total;
-	t->in.device->put(t->scalars + 4, &one, sizeof(one));
 	TRY(build_update(t));
 	if (!levels(t))
 		return 0;
@@ -426,7 +423,7 @@ void trainer_free(struct trainer *t)
 	d->release(t->block);
 	d->release(t->moment1);
 	d->release(t->moment2);
-	d->release(t->scalars);
+	d->release(t->loss);
 	for (int i = 0; i < TRAINER_LEVELS; i++)
 		d->release(t->tree[i]);
 	free(t->report);

@@ -55,7 +55,7 @@ struct trainer {
 	tensor pixels, labels, erase, mix, tokens, logits; /* inputs of `train` */
 	real *moment1, *moment2;    /* (model->size); SGD has the first alone */
 	real *tree[TRAINER_LEVELS]; /* gradients, then statistics: shards > 1 */
-	real *scalars;		    /* device: loss, norm2, gate (2), one */
+	real *loss;		    /* device: of the global batch */
 	real *report, *report_tree; /* host */
 	real *host_tokens, *host_logits;
 	int64_t teacher_grid;

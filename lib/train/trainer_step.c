@@ -192,7 +192,7 @@ int trainer_step(struct trainer *t, const struct batch *b, struct step_report *r
 
 	TRY(run_shards(t, b));
 	loss = t->report_tree[top_level(t) * report_size(t)];
-	t->in.device->put(t->scalars, &loss, sizeof(loss));
+	t->in.device->put(t->loss, &loss, sizeof(loss));
 	program_forward(t->update, &step);
 	tensor_get(t->update, program_find(t->update, "norm2"), &norm2);
 	tensor_get(t->update, program_find(t->update, "gate"), gate);
