@@ -1,134 +1,7 @@
-#include "lib/io/pickle.h"
-#include "lib/base/error.h"
+#include "lib/io/pickle_internal.h"
 #include "lib/base/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#define MAX_VALUES 2000000
-#define MAX_STACK 100000
-#define MAX_MEMO 1000000
-#define MAX_TEXT 65536
-#define CHUNK 1024
-
-struct chunk {
-	struct chunk *before;
-	int used;
-	struct value values[CHUNK];
-};
-
-struct pickle {
-	const unsigned char *data;
-	size_t size, at; /* at: the next byte */
-	struct chunk *chunks;
-	int values;
-	struct value **stack, **memo, **storages;
-	int depth, stack_room, memo_room, storage_count, storage_room;
-	struct value *root;
-};
-
-/* On the stack where MARK was. */
-static struct value mark;
-
-static void record(const struct pickle *p, const char *what)
-{
-	error(STATUS_DATA, "pickle: %s at byte %zu", what, p->at);
-}
-/* The compiler must see that this is never 0. */
-#define damaged(p, what) (record(p, what), STATUS_DATA)
-
-/* Makes room for one more pointer. */
-static int grow(struct value ***array, int *room, int count)
-{
-	int wanted = *room ? 2 * *room : 4;
-	void *bigger;
-
-	if (count < *room)
-		return 0;
-	bigger = memory_grow(*array, wanted, sizeof(**array));
-	if (!bigger)
-		return STATUS_SYSTEM;
-	*array = bigger;
-	*room = wanted;
-	return 0;
-}
-
-static int item_add(struct value *v, struct value *item)
-{
-	TRY(grow(&v->items, &v->room, v->count));
-	v->items[v->count++] = item;
-	return 0;
-}
-
-static int value_new(struct pickle *p, enum value_kind kind, struct value **out)
-{
-	struct chunk *c = p->chunks;
-
-	if (p->values == MAX_VALUES)
-		return damaged(p, "too many values");
-	if (!c || c->used == CHUNK) {
-		c = memory_new(1, sizeof(*c));
-		if (!c)
-			return STATUS_SYSTEM;
-		c->before = p->chunks;
-		p->chunks = c;
-	}
-	p->values++;
-	*out = &c->values[c->used++];
-	(*out)->kind = kind;
-	return 0;
-}
-
-static int push(struct pickle *p, struct value *v)
-{
-	if (p->depth == MAX_STACK)
-		return damaged(p, "the stack is too deep");
-	TRY(grow(&p->stack, &p->stack_room, p->depth));
-	p->stack[p->depth++] = v;
-	return 0;
-}
-
-static int push_new(struct pickle *p, enum value_kind kind, struct value **out)
-{
-	TRY(value_new(p, kind, out));
-	return push(p, *out);
-}
-
-static int push_integer(struct pickle *p, enum value_kind kind, int64_t integer)
-{
-	struct value *v;
-
-	TRY(push_new(p, kind, &v));
-	v->integer = integer;
-	return 0;
-}
-
-static int pop(struct pickle *p, struct value **v)
-{
-	if (!p->depth || p->stack[p->depth - 1] == &mark)
-		return damaged(p, "nothing to take from the stack");
-	*v = p->stack[--p->depth];
-	return 0;
-}
-
-/* The value on top, which stays there. */
-static int top(struct pickle *p, struct value **v)
-{
-	TRY(pop(p, v));
-	p->depth++;
-	return 0;
-}
-
-/* Index of the first value after the last MARK. */
-static int find_mark(struct pickle *p, int *first)
-{
-	for (int i = p->depth; i-- > 0;)
-		if (p->stack[i] == &mark) {
-			*first = i + 1;
-			return 0;
-		}
-	return damaged(p, "no mark on the stack");
-}
 
 /* n bytes of the pickle, moving on. */
 static int take(struct pickle *p, size_t n, const unsigned char **bytes)
@@ -160,10 +33,10 @@ static int push_text(struct pickle *p, enum value_kind kind, int64_t length)
 	const unsigned char *b;
 	struct value *v;
 
-	if (length < 0 || length >= MAX_TEXT)
+	if (length < 0 || length >= PICKLE_TEXT)
 		return damaged(p, "a text is too long");
 	TRY(take(p, length, &b));
-	TRY(push_new(p, kind, &v));
+	TRY(stack_new(p, kind, &v));
 	v->text = (const char *)b;
 	v->length = length;
 	return 0;
@@ -174,7 +47,7 @@ static int push_number(struct pickle *p, int n, int is_signed)
 	int64_t number;
 
 	TRY(take_number(p, n, is_signed, &number));
-	return push_integer(p, VALUE_INT, number);
+	return stack_integer(p, VALUE_INT, number);
 }
 
 static int push_real(struct pickle *p)
@@ -186,7 +59,7 @@ static int push_real(struct pickle *p)
 	TRY(take(p, 8, &b));
 	for (int i = 0; i < 8; i++)
 		u = u << 8 | b[i];
-	TRY(push_new(p, VALUE_REAL, &v));
+	TRY(stack_new(p, VALUE_REAL, &v));
 	memcpy(&v->real, &u, sizeof(u));
 	return 0;
 }
@@ -200,9 +73,9 @@ static int push_global(struct pickle *p)
 	end = memchr(start, '\n', p->size - p->at);
 	if (end)
 		end = memchr(end + 1, '\n', p->data + p->size - end - 1);
-	if (!end || end - start >= MAX_TEXT)
+	if (!end || end - start >= PICKLE_TEXT)
 		return damaged(p, "a global's name has no end");
-	TRY(push_new(p, VALUE_GLOBAL, &v));
+	TRY(stack_new(p, VALUE_GLOBAL, &v));
 	v->text = (const char *)start;
 	v->length = end - start;
 	p->at = end + 1 - p->data;
@@ -218,19 +91,19 @@ static int fold_tuple(struct pickle *p, int first, int take_mark)
 		return damaged(p, "nothing to take from the stack");
 	TRY(value_new(p, VALUE_TUPLE, &v));
 	for (int i = first; i < p->depth; i++) {
-		if (p->stack[i] == &mark)
+		if (p->stack[i] == &pickle_mark)
 			return damaged(p, "nothing to take from the stack");
-		TRY(item_add(v, p->stack[i]));
+		TRY(value_add(v, p->stack[i]));
 	}
 	p->depth = first - take_mark;
-	return push(p, v);
+	return stack_push(p, v);
 }
 
 static int fold_marked(struct pickle *p)
 {
 	int first;
 
-	TRY(find_mark(p, &first));
+	TRY(stack_mark(p, &first));
 	return fold_tuple(p, first, 1);
 }
 
@@ -240,7 +113,7 @@ static int add_items(struct pickle *p, int first, int take_mark, enum value_kind
 	int below = first - take_mark - 1, pairs = kind == VALUE_DICT;
 	struct value *v;
 
-	if (below < 0 || p->stack[below] == &mark)
+	if (below < 0 || p->stack[below] == &pickle_mark)
 		return damaged(p, "nothing to add to");
 	v = p->stack[below];
 	if (v->kind != kind && v->kind != VALUE_OPAQUE)
@@ -248,7 +121,7 @@ static int add_items(struct pickle *p, int first, int take_mark, enum value_kind
 	if (pairs && (p->depth - first) % 2)
 		return damaged(p, "a key without a value");
 	for (int i = first; i < p->depth && v->kind == kind; i++)
-		TRY(item_add(v, p->stack[i]));
+		TRY(value_add(v, p->stack[i]));
 	p->depth = below + 1;
 	return 0;
 }
@@ -257,14 +130,14 @@ static int add_marked(struct pickle *p, enum value_kind kind)
 {
 	int first;
 
-	TRY(find_mark(p, &first));
+	TRY(stack_mark(p, &first));
 	return add_items(p, first, 1, kind);
 }
 
 static int add_top(struct pickle *p, int n, enum value_kind kind)
 {
 	for (int i = 1; i <= n; i++)
-		if (p->depth < i || p->stack[p->depth - i] == &mark)
+		if (p->depth < i || p->stack[p->depth - i] == &pickle_mark)
 			return damaged(p, "nothing to take from the stack");
 	return add_items(p, p->depth - n, 0, kind);
 }
@@ -275,13 +148,13 @@ static int memo_put(struct pickle *p, int bytes)
 	int64_t index;
 
 	TRY(take_number(p, bytes, 0, &index));
-	if (index >= MAX_MEMO)
+	if (index >= PICKLE_MEMO)
 		return damaged(p, "a memo's number is too large");
-	TRY(top(p, &v));
+	TRY(stack_top(p, &v));
 	while (index >= p->memo_room) {
 		int before = p->memo_room;
 
-		TRY(grow(&p->memo, &p->memo_room, before));
+		TRY(pickle_grow(&p->memo, &p->memo_room, before));
 		memset(p->memo + before, 0, (p->memo_room - before) * sizeof(*p->memo));
 	}
 	p->memo[index] = v;
@@ -295,20 +168,20 @@ static int memo_get(struct pickle *p, int bytes)
 	TRY(take_number(p, bytes, 0, &index));
 	if (index >= p->memo_room || !p->memo[index])
 		return damaged(p, "a memo that was never put");
-	return push(p, p->memo[index]);
+	return stack_push(p, p->memo[index]);
 }
 
 static int persistent(struct pickle *p)
 {
 	struct value *id, *v;
 
-	TRY(pop(p, &id));
+	TRY(stack_pop(p, &id));
 	if (id->kind != VALUE_TUPLE)
 		return damaged(p, "a persistent id that is no tuple");
-	TRY(push_new(p, VALUE_STORAGE, &v));
+	TRY(stack_new(p, VALUE_STORAGE, &v));
 	for (int i = 0; i < id->count; i++)
-		TRY(item_add(v, id->items[i]));
-	TRY(grow(&p->storages, &p->storage_room, p->storage_count));
+		TRY(value_add(v, id->items[i]));
+	TRY(pickle_grow(&p->storages, &p->storage_room, p->storage_count));
 	p->storages[p->storage_count++] = v;
 	return 0;
 }
@@ -318,20 +191,20 @@ static int reduce(struct pickle *p)
 {
 	struct value *args, *f, *v;
 
-	TRY(pop(p, &args));
-	TRY(pop(p, &f));
+	TRY(stack_pop(p, &args));
+	TRY(stack_pop(p, &f));
 	if (args->kind != VALUE_TUPLE || (f->kind != VALUE_GLOBAL && f->kind != VALUE_OPAQUE))
 		return damaged(p, "a call of something that is no function");
 	if (value_is(f, VALUE_GLOBAL, "collections\nOrderedDict") && !args->count)
-		return push_new(p, VALUE_DICT, &v);
+		return stack_new(p, VALUE_DICT, &v);
 	if (value_is(f, VALUE_GLOBAL, "torch._utils\n_rebuild_parameter") && args->count > 0 &&
 		args->items[0]->kind == VALUE_TENSOR)
-		return push(p, args->items[0]);
+		return stack_push(p, args->items[0]);
 	if (!value_is(f, VALUE_GLOBAL, "torch._utils\n_rebuild_tensor_v2"))
-		return push_new(p, VALUE_OPAQUE, &v);
-	TRY(push_new(p, VALUE_TENSOR, &v));
+		return stack_new(p, VALUE_OPAQUE, &v);
+	TRY(stack_new(p, VALUE_TENSOR, &v));
 	for (int i = 0; i < args->count; i++)
-		TRY(item_add(v, args->items[i]));
+		TRY(value_add(v, args->items[i]));
 	return 0;
 }
 
@@ -339,12 +212,12 @@ static int new_object(struct pickle *p)
 {
 	struct value *args, *class, *v;
 
-	TRY(pop(p, &args));
-	TRY(pop(p, &class));
+	TRY(stack_pop(p, &args));
+	TRY(stack_pop(p, &class));
 	if (args->kind != VALUE_TUPLE ||
 		(class->kind != VALUE_GLOBAL && class->kind != VALUE_OPAQUE))
 		return damaged(p, "an object of something that is no class");
-	return push_new(p, VALUE_OPAQUE, &v);
+	return stack_new(p, VALUE_OPAQUE, &v);
 }
 
 /* A state for the object below: a dict keeps its items (its attributes do not count). */
@@ -352,8 +225,8 @@ static int build(struct pickle *p)
 {
 	struct value *state, *v;
 
-	TRY(pop(p, &state));
-	TRY(top(p, &v));
+	TRY(stack_pop(p, &state));
+	TRY(stack_top(p, &v));
 	if (v->kind != VALUE_DICT && v->kind != VALUE_OPAQUE)
 		return damaged(p, "a state for something that has none");
 	return 0;
@@ -389,18 +262,18 @@ static int operate(struct pickle *p, int opcode)
 	case 0x80:
 		return protocol(p);
 	case '}':
-		return push_new(p, VALUE_DICT, &v);
+		return stack_new(p, VALUE_DICT, &v);
 	case ']':
-		return push_new(p, VALUE_LIST, &v);
+		return stack_new(p, VALUE_LIST, &v);
 	case ')':
-		return push_new(p, VALUE_TUPLE, &v);
+		return stack_new(p, VALUE_TUPLE, &v);
 	case '(':
-		return push(p, &mark);
+		return stack_push(p, &pickle_mark);
 	case 'N':
-		return push_new(p, VALUE_NONE, &v);
+		return stack_new(p, VALUE_NONE, &v);
 	case 0x88:
 	case 0x89:
-		return push_integer(p, VALUE_BOOL, opcode == 0x88);
+		return stack_integer(p, VALUE_BOOL, opcode == 0x88);
 	case 'X':
 		return sized_text(p, VALUE_TEXT, 4);
 	case 0x8c:
@@ -464,7 +337,7 @@ static int run(struct pickle *p)
 			break;
 		TRY(operate(p, *opcode));
 	}
-	TRY(pop(p, &p->root));
+	TRY(stack_pop(p, &p->root));
 	return p->depth ? damaged(p, "more than one value is left") : 0;
 }
 
@@ -485,54 +358,4 @@ int pickle_read(struct pickle **out, const unsigned char *data, size_t size, siz
 	else
 		*out = p;
 	return status;
-}
-
-static int has_items(const struct value *v)
-{
-	return v->kind == VALUE_TUPLE || v->kind == VALUE_LIST || v->kind == VALUE_DICT ||
-	       v->kind == VALUE_STORAGE || v->kind == VALUE_TENSOR;
-}
-
-void pickle_free(struct pickle *p)
-{
-	struct chunk *c, *before;
-
-	if (!p)
-		return;
-	for (c = p->chunks; c; c = before) {
-		before = c->before;
-		for (int i = 0; i < c->used; i++)
-			if (has_items(&c->values[i]))
-				free(c->values[i].items);
-		free(c);
-	}
-	free(p->stack);
-	free(p->memo);
-	free(p->storages);
-	free(p);
-}
-
-const struct value *pickle_root(const struct pickle *p)
-{
-	return p->root;
-}
-
-const struct value *pickle_storage(const struct pickle *p, int i)
-{
-	return i < p->storage_count ? p->storages[i] : NULL;
-}
-
-int value_is(const struct value *v, enum value_kind kind, const char *s)
-{
-	return v->kind == kind && v->length == strlen(s) && !memcmp(v->text, s, v->length);
-}
-
-const struct value *value_member(const struct value *dict, const char *key)
-{
-	if (dict->kind != VALUE_DICT)
-		return NULL;
-	for (int i = dict->count - 2; i >= 0; i -= 2)
-		if (value_is(dict->items[i], VALUE_TEXT, key))
-			return dict->items[i + 1];
-	return NULL;
 }

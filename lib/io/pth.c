@@ -1,30 +1,10 @@
-#include "lib/io/pth.h"
+#include "lib/io/pth_internal.h"
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
-#include "lib/io/pickle.h"
-#include "lib/io/zip.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_PICKLE (64 << 20)
-
-/* A storage of the legacy form: where its bytes lie. */
-struct stored {
-	const struct value *key;
-	const unsigned char *data;
-	uint64_t bytes;
-};
-
-struct pth {
-	struct pickle *pickle;
-	struct zip zip;
-	const char *root; /* of the zip: "archive/" */
-	size_t root_length;
-	struct stored *stored; /* legacy: sorted by key */
-	int stored_count;
-};
 
 enum pth_form pth_like(const unsigned char *file, size_t size)
 {
@@ -56,13 +36,6 @@ static const struct {
 	{"torch.storage\nUntypedStorage", NUMBER_U8},
 };
 
-struct storage {
-	const struct value *key;
-	enum number_type type;
-	int64_t numel, bytes;	  /* of the whole storage */
-	int64_t view, view_numel; /* the part that tensors count in, in elements */
-};
-
 static int read_view(struct storage *s, const struct value *v)
 {
 	if (v->kind == VALUE_NONE)
@@ -78,8 +51,7 @@ static int read_view(struct storage *s, const struct value *v)
 	return 0;
 }
 
-/* ("storage", type, key, location, numel[, view]) */
-static int read_storage(struct storage *s, const struct value *v)
+int storage_read(struct storage *s, const struct value *v)
 {
 	struct value **it = v->items;
 
@@ -98,19 +70,6 @@ static int read_storage(struct storage *s, const struct value *v)
 		}
 	return error(STATUS_DATA, "storages of type '%s' are not read",
 		printable(it[1]->text, it[1]->length));
-}
-
-static int compare_keys(const struct value *a, const struct value *b)
-{
-	size_t n = a->length < b->length ? a->length : b->length;
-	int order = memcmp(a->text, b->text, n);
-
-	return order ? order : (a->length > b->length) - (a->length < b->length);
-}
-
-static int by_key(const void *a, const void *b)
-{
-	return compare_keys(((const struct stored *)a)->key, ((const struct stored *)b)->key);
 }
 
 /* The bytes of a storage, with their checksum compared. */
@@ -133,9 +92,9 @@ static int find_bytes(struct pth *p, const struct storage *s, const unsigned cha
 		*data = member->data;
 		bytes = member->size;
 	} else {
-		stored = p->stored_count
-				 ? bsearch(&key, p->stored, p->stored_count, sizeof(key), by_key)
-				 : NULL;
+		stored = p->stored_count ? bsearch(&key, p->stored, p->stored_count, sizeof(key),
+						   stored_order)
+					 : NULL;
 		if (!stored)
 			return error(STATUS_DATA, "its storage is missing");
 		*data = stored->data;
@@ -194,7 +153,7 @@ static int read_tensor(struct pth *p, struct tensor_view *v, const struct value 
 
 	if (tensor->count < 6 || tensor->count > 7 || it[1]->kind != VALUE_INT)
 		return error(STATUS_DATA, "it is not described by a storage, sizes and strides");
-	TRY(read_storage(&s, it[0]));
+	TRY(storage_read(&s, it[0]));
 	TRY(read_sizes(it[2], -1, v->shape));
 	v->dims = it[2]->count;
 	TRY(read_sizes(it[3], v->dims, stride));
@@ -323,142 +282,10 @@ static int open_zip(struct pth *p, const unsigned char *file, size_t size)
 	if (m && (!m->data || m->size != 6 || memcmp(m->data, "little", 6)))
 		return error(STATUS_DATA, "its numbers are big-endian, which is not read");
 	m = zip_find(&p->zip, p->root, p->root_length, "data.pkl");
-	if (!m || m->size > MAX_PICKLE)
+	if (!m || m->size > PTH_PICKLE)
 		return error(STATUS_DATA, "zip: data.pkl is too long");
 	TRY(zip_check(m));
 	return pickle_read(&p->pickle, m->data, m->size, &used);
-}
-
-/* One of the pickles in a row. *at moves on. */
-static int next_pickle(struct pickle **out, const unsigned char *file, size_t size, size_t *at)
-{
-	size_t left = size - *at, used;
-
-	TRY(pickle_read(out, file + *at, left < MAX_PICKLE ? left : MAX_PICKLE, &used));
-	*at += used;
-	return 0;
-}
-
-/* Protocol 1001, and a dict that says how numbers were written. */
-static int check_system(const unsigned char *file, size_t size, size_t *at)
-{
-	const struct value *little;
-	struct pickle *p;
-	int wrong;
-
-	TRY(next_pickle(&p, file, size, at));
-	wrong = pickle_root(p)->kind != VALUE_INT || pickle_root(p)->integer != 1001;
-	pickle_free(p);
-	if (wrong)
-		return error(STATUS_DATA, "its protocol is not 1001");
-	TRY(next_pickle(&p, file, size, at));
-	little = value_member(pickle_root(p), "little_endian");
-	wrong = !little || little->kind != VALUE_BOOL || !little->integer;
-	pickle_free(p);
-	return wrong ? error(STATUS_DATA, "its numbers are not little-endian") : 0;
-}
-
-static int by_storage(const void *a, const void *b)
-{
-	return compare_keys((*(const struct value *const *)a)->items[2],
-		(*(const struct value *const *)b)->items[2]);
-}
-
-/* All storages of the pickle that are storages by the rules, sorted by key. */
-static int sorted_storages(struct pth *p, const struct value ***out, int *count)
-{
-	const struct value *v;
-	struct storage s;
-	int n = 0;
-
-	while (pickle_storage(p->pickle, n))
-		n++;
-	*count = 0;
-	*out = memory_new(n, sizeof(**out));
-	if (!*out)
-		return STATUS_SYSTEM;
-	for (int i = 0; (v = pickle_storage(p->pickle, i)); i++) {
-		TRY(read_storage(&s, v));
-		(*out)[(*count)++] = v;
-	}
-	if (n)
-		qsort(*out, n, sizeof(**out), by_storage);
-	return 0;
-}
-
-/* A storage of that key, for its type. */
-static const struct value *find_storage(
-	const struct value **sorted, int count, const struct value *key)
-{
-	for (int low = 0, high = count; low < high;) {
-		int mid = low + (high - low) / 2;
-		int order = compare_keys(key, sorted[mid]->items[2]);
-
-		if (!order)
-			return sorted[mid];
-		if (order < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return NULL;
-}
-
-/* In the order of the keys: the number of elements, and their bytes. */
-static int read_stored(struct pth *p, const struct value *keys, const struct value **sorted,
-	int count, const unsigned char *file, size_t size, size_t at)
-{
-	for (int i = 0; i < keys->count; i++) {
-		const struct value *key = keys->items[i], *v;
-		struct storage s;
-		int64_t numel;
-
-		v = key->kind == VALUE_TEXT ? find_storage(sorted, count, key) : NULL;
-		if (!v)
-			return error(STATUS_DATA, "a storage that no tensor speaks of");
-		TRY(read_storage(&s, v));
-		if (size - at < 8)
-			return error(STATUS_DATA, "cut short among the storages");
-		memcpy(&numel, file + at, 8);
-		at += 8;
-		if (numel != s.numel || (uint64_t)s.bytes > size - at)
-			return error(STATUS_DATA,
-				"a storage of %lld elements is cut short or "
-				"not as large as its tensors say",
-				(long long)s.numel);
-		p->stored[p->stored_count++] = (struct stored){key, file + at, s.bytes};
-		at += s.bytes;
-	}
-	if (at != size)
-		return error(STATUS_DATA, "%zu bytes after the last storage", size - at);
-	if (p->stored_count)
-		qsort(p->stored, p->stored_count, sizeof(*p->stored), by_key);
-	for (int i = 1; i < p->stored_count; i++)
-		if (!by_key(&p->stored[i - 1], &p->stored[i]))
-			return error(STATUS_DATA, "a storage is there twice");
-	return 0;
-}
-
-/* The keys' pickle must outlive the storages: their texts lie in the file, their values in it. */
-static int open_legacy(struct pth *p, struct pickle **keys, const unsigned char *file, size_t size)
-{
-	const struct value **sorted = NULL, *list;
-	size_t at = 15; /* the magic number's pickle, compared by pth_like */
-	int count, status;
-
-	TRY(check_system(file, size, &at));
-	TRY(next_pickle(&p->pickle, file, size, &at));
-	TRY(next_pickle(keys, file, size, &at));
-	list = pickle_root(*keys);
-	if (list->kind != VALUE_LIST)
-		return error(STATUS_DATA, "no list of storages after the pickle");
-	status = sorted_storages(p, &sorted, &count);
-	p->stored = memory_new(list->count, sizeof(*p->stored));
-	if (!status)
-		status = p->stored ? read_stored(p, list, sorted, count, file, size, at)
-				   : STATUS_SYSTEM;
-	free(sorted);
-	return status;
 }
 
 int pth_parse(struct tensor_views *list, struct pth_found *found, const unsigned char *file,
@@ -473,7 +300,7 @@ int pth_parse(struct tensor_views *list, struct pth_found *found, const unsigned
 	if (found->form == PTH_NONE)
 		return error(STATUS_DATA, "not a file of torch.save");
 	status = found->form == PTH_ZIP ? open_zip(&p, file, size)
-					: open_legacy(&p, &keys, file, size);
+					: pth_open_legacy(&p, &keys, file, size);
 	if (!status)
 		status = read_dict(&p, list, found, key);
 	pickle_free(keys);

@@ -35,19 +35,28 @@ struct directory {
 	uint64_t offset, size, count;
 };
 
+/* The record at the end of the file, which a comment may follow; size when there is none. */
+static size_t find_end(const unsigned char *file, size_t size)
+{
+	size_t lowest = size > END_SIZE + 65535 ? size - END_SIZE - 65535 : 0;
+
+	if (size < END_SIZE)
+		return size;
+	for (size_t at = size - END_SIZE + 1; at-- > lowest;)
+		if (u32(file + at) == 0x06054b50 && at + END_SIZE + u16(file + at + 20) == size)
+			return at;
+	return size;
+}
+
 static int find_directory(struct directory *d, const unsigned char *file, size_t size)
 {
-	size_t at, lowest = size > END_SIZE + 65535 ? size - END_SIZE - 65535 : 0;
-	const unsigned char *end = NULL;
+	size_t at = find_end(file, size);
+	const unsigned char *end = file + at;
 	uint64_t end64;
 
-	for (at = size < END_SIZE ? 0 : size - END_SIZE + 1; at-- > lowest && !end;)
-		if (u32(file + at) == 0x06054b50 && at + END_SIZE + u16(file + at + 20) == size)
-			end = file + at;
-	if (!end)
+	if (at == size)
 		return error(STATUS_DATA, "zip: no end of the directory: the file is cut short");
 	*d = (struct directory){u32(end + 16), u32(end + 12), u16(end + 10)};
-	at = end - file;
 	if (at >= LOCATOR_SIZE && u32(end - LOCATOR_SIZE) == 0x07064b50) {
 		end64 = u64(end - LOCATOR_SIZE + 8);
 		if (at - LOCATOR_SIZE < END64_SIZE || end64 > at - LOCATOR_SIZE - END64_SIZE ||

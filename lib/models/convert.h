@@ -21,8 +21,8 @@ struct import_options {
 /*
  * Writes a network's parameters and buffers into an open weights file, with arch and config. The
  * names' spelling is found from the checkpoint. bfloat16 stays as it is, other floats become f32.
- * Every name or shape that does not match is complained of, and nothing is written (STATUS_DATA). Memory: one
- * tensor at a time.
+ * Every name or shape that does not match is complained of, and nothing is written (STATUS_DATA).
+ * Memory: one tensor at a time.
  */
 int weights_import(const struct checkpoint *c, const struct network_config *config,
 	const struct import_options *o, struct h5 *out);

@@ -71,7 +71,7 @@ static int choose_spelling(struct import *im)
 			im->spelling = s;
 		}
 	}
-	if (best < (im->net->model->count + 3) / 4)
+	if (!im->spelling || best < (im->net->model->count + 3) / 4)
 		return error(STATUS_DATA,
 			"%s: %d of the %d names of %s are in it: is it another network?",
 			checkpoint_path(im->file), best, im->net->model->count, c->arch);
