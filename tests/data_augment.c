@@ -19,7 +19,7 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The largest distance of the sample's distribution from f, times sqrt n: 2.7 is one in a million. */
+/* Largest distance of the sample's distribution from f: 2.7 / sqrt n is one in a million. */
 static void distribution(int n, double (*f)(double x), const char *what)
 {
 	double worst = 0;

@@ -97,12 +97,11 @@ static void order_epoch(struct batches *b, int64_t epoch)
 		return;
 	for (int64_t i = 0; i < b->samples; i++)
 		b->order[i] = (uint32_t)i;
-	for (int64_t i = b->samples - 1; i > 0 && b->s.shuffle; i--) {
-		uint32_t j = philox_below(b->s.seed, PURPOSE_SHUFFLE, (uint32_t)epoch, 0,
-			(uint32_t)i, (uint32_t)(i + 1));
-		uint32_t swap = b->order[i];
+	for (uint32_t n = (uint32_t)b->samples; n > 1 && b->s.shuffle; n--) {
+		uint32_t j = philox_below(b->s.seed, PURPOSE_SHUFFLE, (uint32_t)epoch, 0, n - 1, n);
+		uint32_t swap = b->order[n - 1];
 
-		b->order[i] = b->order[j];
+		b->order[n - 1] = b->order[j];
 		b->order[j] = swap;
 	}
 	b->order_epoch = epoch;

@@ -221,12 +221,12 @@ int add_packed(struct collection *c, struct source *s)
 	status = ids ? 0 : STATUS_SYSTEM;
 	for (int64_t i = 0; c->labelled && !status && i < d->classes; i++) {
 		char number[32];
+		const char *name = d->class_names ? d->class_names[i] : number;
 
 		snprintf(number, sizeof(number), "%lld", (long long)i);
-		status = source_class(c, d->class_names ? d->class_names[i] : number, &ids[i]);
+		status = source_class(c, name, &ids[i]);
 		if (!status && s->class_count != i + 1)
-			status = error(STATUS_DATA, "%s: class '%s' is there twice", s->path,
-				d->class_names[i]);
+			status = error(STATUS_DATA, "%s: class '%s' is there twice", s->path, name);
 	}
 	for (int64_t i = 0; !status && i < d->count; i++) {
 		const char *name = dataset_full_name(d, i);

@@ -193,12 +193,12 @@ int dataset_decode(const struct dataset *d, int64_t i, const struct stored *in,
 int dataset_picture(struct dataset *d, int64_t i, struct picture *out)
 {
 	struct stored s = {0};
-	struct picture p;
+	struct picture p = {0};
 	int status = dataset_stored(d, i, &s);
 
 	if (!status)
 		status = dataset_decode(d, i, &s, out, &p);
-	if (!status && !d->offset) {
+	if (!status && !d->offset && p.pixels) {
 		status = picture_room(out, p.height, p.width);
 		if (!status)
 			memcpy(out->pixels, p.pixels, s.size);
