@@ -22,12 +22,13 @@ struct h5_set {
 	enum h5_type type;
 	int dims, growing;
 	int64_t shape[H5_DIMS];
-	hid_t id;	/* < 0: closed for now */
-	uint64_t used;	/* when last used, to close the one longest unused */
-	char *axes;	/* writer: names of the axes, or NULL */
-	int64_t next;	/* writer: the row that continues the digest */
-	int64_t filled; /* writer: rows written */
-	int64_t part;	/* writer: values written by blocks, beyond whole rows */
+	int64_t chunk[H5_DIMS]; /* reader: shape of a chunk; chunk[0] 0 when there are none */
+	hid_t id;		/* < 0: closed for now */
+	uint64_t used;		/* when last used, to close the one longest unused */
+	char *axes;		/* writer: names of the axes, or NULL */
+	int64_t next;		/* writer: the row that continues the digest */
+	int64_t filled;		/* writer: rows written */
+	int64_t part;		/* writer: values written by blocks, beyond whole rows */
 	/* writer: running digest of rows 0 .. next - 1; NULL when rows came out of order */
 	EVP_MD_CTX *sha;
 };

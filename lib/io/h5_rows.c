@@ -4,6 +4,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * A chunk of less than four bytes has no room for its Fletcher32: HDF5 would read what lies before
+ * it in memory.
+ */
+static int check_chunks(struct h5 *f, const struct h5_set *s, int64_t from, int64_t rows)
+{
+	hsize_t at[H5_DIMS] = {(hsize_t)(from / s->chunk[0] * s->chunk[0])}, bytes;
+	int i;
+
+	do {
+		if (H5Dget_chunk_storage_size(s->id, at, &bytes) < 0 || (bytes && bytes < 4))
+			return h5_error(f, STATUS_DATA, "%s: a chunk at row %lld is damaged",
+				s->name, (long long)at[0]);
+		for (i = s->dims - 1; i >= 0; i--) {
+			at[i] += (hsize_t)s->chunk[i];
+			if ((int64_t)at[i] < (i ? s->shape[i] : from + rows))
+				break;
+			at[i] = 0;
+		}
+	} while (i >= 0);
+	return 0;
+}
+
 /* Rows between the file and memory of the file's own type. */
 int h5_transfer(struct h5 *f, struct h5_set *s, int write, int64_t from, int64_t rows, void *data)
 {
@@ -11,6 +34,8 @@ int h5_transfer(struct h5 *f, struct h5_set *s, int write, int64_t from, int64_t
 	hid_t type = h5_file_type(s->type), memory = H5S_ALL, space = H5S_ALL;
 	int failed = 0;
 
+	if (!f->writer && s->chunk[0] > 0)
+		TRY(check_chunks(f, s, from, rows));
 	if (s->dims) {
 		for (int i = 0; i < s->dims; i++)
 			count[i] = s->shape[i];

@@ -171,8 +171,10 @@ static int claimed_layout(struct h5 *f, struct h5_set *s, hid_t id, int64_t *chu
 	if (layout == H5D_CHUNKED)
 		dims = H5Pget_chunk(create, H5_DIMS, chunk);
 	H5Pclose(create);
-	for (int i = 0; i < dims; i++)
+	for (int i = 0; i < dims; i++) {
 		bytes *= (double)chunk[i];
+		s->chunk[i] = (int64_t)chunk[i];
+	}
 	if (external != 0 || layout == H5D_VIRTUAL || layout < 0)
 		return h5_error(f, STATUS_DATA, "%s: its values lie in another file", s->name);
 	if (dims < 0 || !(bytes <= 1 << 30) || bytes / 1100 > (double)f->size + (1 << 20))
