@@ -23,7 +23,7 @@ FIGURE3_ENDS += $2.ends.tsv
 $2.png $2.svg $2.tsv $2.ends.tsv &: $(foreach a,$(FIGURE3_ARMS),$(call metrics_of,$a,$1)) \
 		$(BY) $(BIN)/plot-curves
 	@mkdir -p $$(@D)
-	$(BIN)/plot-curves --where event=epoch --y task --y valid_top1 $L\
+	$(Q)$(BIN)/plot-curves --where event=epoch --y task --y valid_top1 $L\
 		--title 'Figure 3, size $1: scale $(SCALE), $(FIGURE3_SET), $(SEEDS) seed(s)' $L\
 		$(foreach a,$(FIGURE3_ARMS),$(call series_of,$a,$1) $L)-o $2 > $2.ends.tsv.new
 	@mv $2.ends.tsv.new $2.ends.tsv

@@ -10,7 +10,7 @@ TABLE1_COUNTS := 100 1000 mlp
 ROWS_table1 := $(TABLE1_COUNTS:%=$R/table1/rows/%.tsv)
 $(ROWS_table1): $R/table1/rows/%.tsv: pipelines/table1.mk $(BY) $(BIN)/init-weights
 	@mkdir -p $(@D)
-	$(BIN)/init-weights --list $(TABLE1_OPTIONS_$*) | awk -F'\t' -v OFS='\t' -v set=$* ' \
+	$(Q)$(BIN)/init-weights --list $(TABLE1_OPTIONS_$*) | awk -F'\t' -v OFS='\t' -v set=$* ' \
 		NR == 1 { for (i = 1; i <= NF; i++) at[$$i] = i; print "name", "set", "seed", "millions" } \
 		NR > 1 && $$at["arch"] !~ /micro|distilled/ { print $$at["arch"], set, 0, $$at["parameters"] / 1e6 }' > $@.new
 	@mv $@.new $@

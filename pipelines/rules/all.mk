@@ -45,6 +45,14 @@ TAB := $(subst x,,	x)
 L := $(subst x,,\x)$(NEWLINE)$(TAB)$(TAB)
 
 include pipelines/scales/$(SCALE).mk
+# Small networks: as many runs at a time as there are cores (unless -j says otherwise), of
+# SCALE_THREADS threads each. No number depends on it.
+export STAGE_THREADS := $(SCALE_THREADS)
+ifneq ($(and $(SCALE_THREADS),$(filter table% figure%,$(MAKECMDGOALS))),)
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+endif
 include pipelines/rules/data.mk
 include pipelines/rules/runs.mk
 include pipelines/rules/tables.mk

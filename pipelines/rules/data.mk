@@ -30,22 +30,22 @@ SHAPES_SPLIT_valid := valid
 SHAPES_RECORDS := $(patsubst %,$(SHAPES)/raw/%/records.bin,train students valid)
 SHAPES_CLASSES := $(SHAPES)/raw/train/classes.txt
 $(filter-out %/train/records.bin,$(SHAPES_RECORDS)): $(SHAPES)/raw/%/records.bin: $(BY) $(BIN)/make-shapes
-	$(RUN) $(BIN)/make-shapes --set cls --split $(SHAPES_SPLIT_$*) --count $(SHAPES_COUNT_$*) \
+	$(Q)$(RUN) $(BIN)/make-shapes --set cls --split $(SHAPES_SPLIT_$*) --count $(SHAPES_COUNT_$*) \
 		--format cifar -o $@
 $(SHAPES)/raw/train/records.bin $(SHAPES_CLASSES) &: $(BY) $(BIN)/make-shapes
-	$(RUN) $(BIN)/make-shapes --set cls --split train --count $(SHAPES_TRAIN) --format cifar \
+	$(Q)$(RUN) $(BIN)/make-shapes --set cls --split train --count $(SHAPES_TRAIN) --format cifar \
 		-o $(SHAPES)/raw/train/records.bin
 $(SHAPES_RECORDS:$(SHAPES)/raw/%/records.bin=$(SHAPES)/%.h5): $(SHAPES)/%.h5: \
 		$(SHAPES)/raw/%/records.bin $(SHAPES_CLASSES) $(BY) $(BIN)/pack-images
-	$(RUN) $(BIN)/pack-images --format cifar100 $< --classes $(SHAPES_CLASSES) \
+	$(Q)$(RUN) $(BIN)/pack-images --format cifar100 $< --classes $(SHAPES_CLASSES) \
 		--split $(SHAPES_SPLIT_$*) -o $@
 
 # ... test pictures as a folder of PNGs a class.
 $(SHAPES)/raw/test: $(BY) $(BIN)/make-shapes
 	@rm -rf $@
-	$(RUN) $(BIN)/make-shapes --set cls --split test --count $(SHAPES_TEST) --format png -o $@
+	$(Q)$(RUN) $(BIN)/make-shapes --set cls --split test --count $(SHAPES_TEST) --format png -o $@
 $(SHAPES)/test.h5: $(SHAPES)/raw/test $(SHAPES_CLASSES) $(BY) $(BIN)/pack-images
-	$(RUN) $(BIN)/pack-images --format folder $< --classes $(SHAPES_CLASSES) --split test -o $@
+	$(Q)$(RUN) $(BIN)/pack-images --format folder $< --classes $(SHAPES_CLASSES) --split test -o $@
 endif
 
 # --- published sets: looked for under $(DATA), checked, packed ---
@@ -60,21 +60,21 @@ ifdef CIFAR_HOLDOUT
 VALID_cifar100 := $D/cifar100/valid.h5
 $D/cifar100/train.h5 $D/cifar100/valid.h5 &: $(CIFAR)/train.bin $(BY) $(BIN)/pack-images
 	data/verify-data data/SOURCES $(DATA) cifar100-train
-	$(RUN) $(BIN)/pack-images --format cifar100 $< --holdout $(CIFAR_HOLDOUT) \
+	$(Q)$(RUN) $(BIN)/pack-images --format cifar100 $< --holdout $(CIFAR_HOLDOUT) \
 		--holdout-output $D/cifar100/valid.h5 -o $D/cifar100/train.h5
 else
 VALID_cifar100 := $(TEST_cifar100)
 $D/cifar100/train.h5: $(CIFAR)/train.bin $(BY) $(BIN)/pack-images
 	data/verify-data data/SOURCES $(DATA) cifar100-train
-	$(RUN) $(BIN)/pack-images --format cifar100 $< -o $@
+	$(Q)$(RUN) $(BIN)/pack-images --format cifar100 $< -o $@
 endif
 $D/cifar100/test.h5: $(CIFAR)/test.bin $(BY) $(BIN)/pack-images
 	data/verify-data data/SOURCES $(DATA) cifar100-test
-	$(RUN) $(BIN)/pack-images --format cifar100 $< -o $@
+	$(Q)$(RUN) $(BIN)/pack-images --format cifar100 $< -o $@
 ifdef STUDENT_FRACTION
 STUDENTS_cifar100 := $D/cifar100/students.h5
 $(STUDENTS_cifar100): $D/cifar100/train.h5 $(BY) $(BIN)/pack-images
-	$(RUN) $(BIN)/pack-images $< --share $(STUDENT_FRACTION) -o $@
+	$(Q)$(RUN) $(BIN)/pack-images $< --share $(STUDENT_FRACTION) -o $@
 else
 STUDENTS_cifar100 := $D/cifar100/train.h5
 endif
@@ -89,9 +89,9 @@ STUDENTS_$1 := $D/$1/train.h5
 VALID_$1 := $D/$1/test.h5
 TEST_$1 := $D/$1/test.h5
 $D/$1/train.h5: $(DATA)/imagenet/train $(CLASS_LIST_$1) $(BY) $(BIN)/pack-images
-	$$(RUN) $(BIN)/pack-images --format folder $$< --classes $(CLASS_LIST_$1) -o $$@
+	$$(Q)$$(RUN) $(BIN)/pack-images --format folder $$< --classes $(CLASS_LIST_$1) -o $$@
 $D/$1/test.h5: $(DATA)/imagenet/val $(CLASS_LIST_$1) $(BY) $(BIN)/pack-images
-	$$(RUN) $(BIN)/pack-images --format folder $$< --classes $(CLASS_LIST_$1) -o $$@
+	$$(Q)$$(RUN) $(BIN)/pack-images --format folder $$< --classes $(CLASS_LIST_$1) -o $$@
 endef
 $(foreach s,$(IMAGENETS),$(eval $(call imagenet_rules,$s)))
 
@@ -99,7 +99,7 @@ $(foreach s,$(IMAGENETS),$(eval $(call imagenet_rules,$s)))
 
 define share_rules
 $(SHARES:%=$D/$1/share-%.h5): $D/$1/share-%.h5: $(STUDENTS_$1) $(BY) $(BIN)/pack-images
-	$$(RUN) $(BIN)/pack-images $$< --share $$(FRACTION_$$*) -o $$@
+	$$(Q)$$(RUN) $(BIN)/pack-images $$< --share $$(FRACTION_$$*) -o $$@
 endef
 $(foreach s,$(SCALE_SETS),$(eval $(call share_rules,$s)))
 

@@ -44,14 +44,14 @@ recipes = $(foreach f,$(call in_order,$1,$2) $3,--recipe $f)
 # $1 SET, $2 SIZE
 define teacher_from_init
 $W/$1/teacher-$2/init.h5: $(BY) $(BIN)/init-weights
-	$$(RUN) $(BIN)/init-weights --arch $(TEACHER_$2) $(TEACHER_SHAPE) --classes $(CLASSES_$1) $L\
+	$$(Q)$$(RUN) $(BIN)/init-weights --arch $(TEACHER_$2) $(TEACHER_SHAPE) --classes $(CLASSES_$1) $L\
 		--seed 0 -o $$@
 endef
 
 define teacher_from_import
 $W/$1/teacher-$2/init.h5: $(WEIGHTS_$2) $(BY) $(BIN)/import-weights
 	data/verify-data data/SOURCES $(DATA) $(TEACHER_$2)
-	$$(RUN) $(BIN)/import-weights $(WEIGHTS_$2) --arch $(TEACHER_$2) $L\
+	$$(Q)$$(RUN) $(BIN)/import-weights $(WEIGHTS_$2) --arch $(TEACHER_$2) $L\
 		$(if $(filter $1,$(TEACHER_KNOWS)),,--classes $(CLASSES_$1) )-o $$@
 endef
 
@@ -60,7 +60,7 @@ $W/$1/teacher-$2/last.h5 $W/$1/teacher-$2/best.h5 $W/$1/teacher-$2/metrics.tsv &
 		$W/$1/teacher-$2/init.h5 $D/$1/train.h5 $(VALID_$1) $(call in_order,teacher,$2) \
 		$(BY) $(BIN)/distill-step
 	@pipelines/make/drop-old-state $W/$1/teacher-$2/state.h5 $$^
-	$$(RUN) $(BIN)/distill-step --method task --seed 0 $L\
+	$$(Q)$$(RUN) $(BIN)/distill-step --method task --seed 0 $L\
 		--init $W/$1/teacher-$2/init.h5 --data $D/$1/train.h5 --valid $(VALID_$1) $L\
 		$(call recipes,teacher,$2) $L\
 		--state $W/$1/teacher-$2/state.h5 --metrics $W/$1/teacher-$2/metrics.tsv $L\
@@ -89,7 +89,7 @@ DONE_probe_$1_$2_$3 := 1
 $4/last.h5: $(call teacher_of,$1,$2) $(call students_of,$1,$3) \
 		$(call in_order,probe,$2) $(BY) $(BIN)/distill-step
 	@pipelines/make/drop-old-state $4/state.h5 $$^
-	$$(RUN) $(BIN)/distill-step --method task --seed 0 $L\
+	$$(Q)$$(RUN) $(BIN)/distill-step --method task --seed 0 $L\
 		--init $(call teacher_of,$1,$2) --data $(call students_of,$1,$3) $L\
 		$(call recipes,probe,$2) $L\
 		--state $4/state.h5 -o $$@
@@ -102,7 +102,7 @@ need_probe = $(if $(DONE_probe_$1_$2_$3),,$(eval \
 define fresh_rules
 DONE_fresh_$1_$2_$3 := 1
 $W/$1/fresh-$2/$3.h5: $(BY) $(BIN)/init-weights
-	$$(RUN) $(BIN)/init-weights --arch $(STUDENT_$2) $(STUDENT_SHAPE) --classes $(CLASSES_$1) $L\
+	$$(Q)$$(RUN) $(BIN)/init-weights --arch $(STUDENT_$2) $(STUDENT_SHAPE) --classes $(CLASSES_$1) $L\
 		--mlp-ratio $(MLP_RATIO) --seed $3 -o $$@
 endef
 need_fresh = $(if $(DONE_fresh_$1_$2_$3),,$(eval $(call fresh_rules,$1,$2,$3)))
@@ -110,7 +110,7 @@ need_fresh = $(if $(DONE_fresh_$1_$2_$3),,$(eval $(call fresh_rules,$1,$2,$3)))
 define start_rules
 $7: $W/$1/fresh-$3/$5.h5 $(call teacher_of,$1,$3) $(call probe_dir,$1,$3,$4)/last.h5 \
 		$(RECIPE_$2) $(BY) $(BIN)/subclone-weights
-	$$(RUN) $(BIN)/subclone-weights --seed $5 $L\
+	$$(Q)$$(RUN) $(BIN)/subclone-weights --seed $5 $L\
 		--before $(call teacher_of,$1,$3) --after $(call probe_dir,$1,$3,$4)/last.h5 $L\
 		--student $W/$1/fresh-$3/$5.h5 --recipe $(RECIPE_$2) -o $$@
 endef
@@ -118,7 +118,7 @@ endef
 define map_rules
 $6/map.h5: $7 $(call teacher_of,$1,$3) $(call students_of,$1,$4) \
 		$(call in_order,student,$3) $(RECIPE_$2) $(BY) $(BIN)/calibrate
-	$$(RUN) $(BIN)/calibrate --seed $5 $L\
+	$$(Q)$$(RUN) $(BIN)/calibrate --seed $5 $L\
 		--student $7 --teacher $(call teacher_of,$1,$3) $L\
 		--data $(call students_of,$1,$4) $L\
 		$(call recipes,student,$3,$(RECIPE_$2)) $L\
@@ -131,7 +131,7 @@ $6/last.h5 $6/best.h5 $6/metrics.tsv &: $7 $(call students_of,$1,$4) $(VALID_$1)
 		$(if $(filter $2,$(ARMS_CALIBRATED)),$6/map.h5) \
 		$(call in_order,student,$3) $(RECIPE_$2) $(BY) $(BIN)/distill-step
 	@pipelines/make/drop-old-state $6/state.h5 $$^
-	$$(RUN) $(BIN)/distill-step --seed $5 --init $7 $L\
+	$$(Q)$$(RUN) $(BIN)/distill-step --seed $5 --init $7 $L\
 		$(if $(filter $2,$(ARMS_TAUGHT)),--teacher $(call teacher_of,$1,$3) $L)\
 		$(if $(filter $2,$(ARMS_CALIBRATED)),--calibration $6/map.h5 $L)\
 		--data $(call students_of,$1,$4) --valid $(VALID_$1) $L\

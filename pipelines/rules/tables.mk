@@ -14,7 +14,7 @@ define row_rules
 ROWS_$1 += $R/$1/rows/$2.$3.$6.tsv
 $R/$1/rows/$2.$3.$6.tsv: $4/last.h5 $4/best.h5 $(TEST_$3) $(eval_confs) $(BY) $(BIN)/eval-cls
 	@mkdir -p $$(@D)
-	$$(RUN) $(BIN)/eval-cls --weights $4/last.h5 --best $4/best.h5 --data $(TEST_$3) $L\
+	$$(Q)$$(RUN) $(BIN)/eval-cls --weights $4/last.h5 --best $4/best.h5 --data $(TEST_$3) $L\
 		$(eval_confs:%=--recipe % )--name $2 --column scale=$(SCALE) --column set=$3 $L\
 		--column share=$5 --column seed=$6 > $$@.new
 	@mv $$@.new $$@
@@ -34,7 +34,7 @@ TABLE_$1 := $(TABLE_FORMATS:%=$R/$1/$1.%)
 $(TABLE_FORMATS:%=$R/$1/$1.%): $R/$1/$1.%: $(ROWS_$1) pipelines/tables/$1.conf \
 		pipelines/paper/$1.tsv $(BY) $(BIN)/render-table
 	@mkdir -p $$(@D)
-	$(BIN)/render-table --layout pipelines/tables/$1.conf --paper pipelines/paper/$1.tsv $L\
+	$(Q)$(BIN)/render-table --layout pipelines/tables/$1.conf --paper pipelines/paper/$1.tsv $L\
 		--format $$(FORMAT_$$*) --note '$(strip $(or $(SCALE_NOTE_$1),$(SCALE_NOTE)))' $L\
 		--rows $(ROWS_$1) > $$@.new
 	@mv $$@.new $$@

@@ -2,6 +2,7 @@
 # Settings of training: tiny.conf, then tiny-teacher.conf, tiny-student.conf or tiny-probe.conf.
 
 SCALE_SETS := shapes
+SCALE_THREADS := 1
 SCALE_NOTE = Data: the micro-world (48 classes, 32 x 32 pixels), $(SHAPES_TRAIN) training images \
 	for the teachers; the share of the students: 100 % are the first $(SHAPES_STUDENTS) of them.
 

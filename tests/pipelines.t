@@ -1,0 +1,259 @@
+#!/usr/bin/env bats
+# The pipelines as Make sees them, with stand-ins for the tools that take long: what is run, what is
+# run again, what is left alone. The real tools run in CI (make table2 SCALE=smoke).
+
+setup() {
+	root=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+	bin=${TM_BIN:-$root/build/bin}
+	work=$(mktemp -d)
+	cd "$root"
+	find . -path ./build -prune -o -name config.mk -o -name '*.mk' -print0 |
+		xargs -0 cp --parents -t "$work"
+	cp -r Makefile VERSION pipelines "$work"
+	mkdir -p "$work/data" "$work/build/bin" "$work/results"
+	cp data/{SOURCES,verify-data,imagenet100.txt,imagenet1k.txt} "$work/data"
+	cd "$work"
+	export LOG=$work/log
+	unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS
+	for tool in make-shapes pack-images init-weights import-weights subclone-weights calibrate \
+		distill-step eval-cls; do
+		cp "$BATS_TEST_DIRNAME/stand-in" "build/bin/$tool"
+	done
+	ln -s "$bin/render-table" "$bin/plot-curves" build/bin
+	# the stand-ins are older than all they make
+	touch -h -d '2001-01-01' build/bin/* build/bin
+}
+
+teardown() {
+	cd /
+	rm -rf "$work"
+}
+
+run_make() {
+	run timeout 100 make NO_DEPS=1 "$@"
+	echo "$output" | tail -20
+}
+
+# How often a tool ran, with words in its arguments.
+calls() {
+	grep -c "^$1 .*${2:-}" "$LOG" || true
+}
+
+@test "make alone prints help, in a tree that stays as it was" {
+	run_make
+	[ "$status" -eq 0 ]
+	for goal in table1 table2 table5 table6 figure3 stale record verify-data; do
+		grep -q "^  $goal " <<< "$output"
+	done
+	[ ! -e "$LOG" ]
+}
+
+@test "make -n table2 says what would be done, and does nothing" {
+	run_make -n table2
+	[ "$status" -eq 0 ]
+	[ "$(grep -c 'distill-step --method task' <<< "$output")" -eq 6 ]
+	[ "$(grep -c 'distill-step --seed 0 --init' <<< "$output")" -eq 12 ]
+	[ "$(grep -c 'eval-cls' <<< "$output")" -eq 15 ]
+	grep -q -- '--recipe pipelines/recipes/table2/trans.conf' <<< "$output"
+	[ "$(grep -cE '(^| )(cc|gcc|clang|ld|ar) ' <<< "$output")" -eq 0 ]
+	[ "$(wc -L <<< "$output")" -lt 2200 ]
+	[ ! -e "$LOG" ] && [ ! -e build/runs ] && [ ! -e build/data ]
+}
+
+@test "table2: every row, once; then nothing is left to do" {
+	run_make table2
+	[ "$status" -eq 0 ]
+	grep -q '^| TransPMamba-T .* | [0-9.]* | +[0-9.]* |' <<< "$output"
+	grep -q '^| ViM-T | - ' <<< "$output"
+	[ "$(calls distill-step)" -eq 18 ]
+	[ "$(calls subclone-weights)" -eq 6 ]
+	[ "$(calls calibrate)" -eq 6 ]
+	[ "$(calls make-shapes)" -eq 4 ]
+	[ -s build/runs/tiny/shapes/trans-t/0/last.h5 ]
+	[ -s build/runs/tiny/shapes/teacher-b/best.h5 ]
+	[ -s build/results/tiny/table2/table2.tex ]
+	[ "$(awk -F'\t' '$3 != 0' build/results/tiny/times.tsv | wc -l)" -eq 1 ]
+	before=$(wc -l < "$LOG")
+	run_make table2
+	[ "$status" -eq 0 ]
+	[ "$(wc -l < "$LOG")" -eq "$before" ]
+	# tables 5 and 6 share its runs
+	run_make table5 table6
+	[ "$status" -eq 0 ]
+	[ "$(calls distill-step trans-t/0)" -eq 1 ]
+	[ "$(calls distill-step scratch-t/0)" -eq 1 ]
+	[ "$(calls pack-images '--share')" -eq 4 ]
+	[ "$(calls distill-step 'score')" -eq 0 ]
+	grep -q '^| 1/1.3 = 76.9 % | [0-9.]* | [+-]' build/results/tiny/table6/table6.md
+	[ "$(calls subclone-weights '--after [^ ]*probe-t-25/last.h5 --student')" -eq 1 ]
+}
+
+@test "SEEDS=3: three students a row, one teacher" {
+	run_make table2 SEEDS=3 SIZES=t
+	[ "$status" -eq 0 ]
+	[ "$(calls distill-step 'teacher-t/init.h5')" -eq 1 ]
+	[ "$(calls distill-step 'trans-t/[012]/start.h5')" -eq 3 ]
+	grep -q '^| TransPMamba-T .* ± .*(3) ' <<< "$output"
+	# fewer seeds use what is there
+	run_make table2 SEEDS=1 SIZES=t
+	[ "$(calls distill-step 'trans-t')" -eq 3 ]
+}
+
+@test "a changed recipe remakes its row alone, from a fresh state" {
+	run_make table2 SIZES=t
+	sleep 0.1
+	touch pipelines/recipes/table2/trans.conf
+	: > "$LOG"
+	run_make table2 SIZES=t
+	[ "$status" -eq 0 ]
+	[ "$(calls distill-step)" -eq 1 ]
+	[ "$(calls distill-step 'trans-t/0/start.h5.*state was absent')" -eq 1 ]
+	grep -q 'begins anew' <<< "$output"
+}
+
+@test "a newer tool changes nothing, is listed by stale, and counts with REDO=1" {
+	run_make table2 SIZES=t
+	touch -d '+1 hour' build/bin/eval-cls
+	: > "$LOG"
+	run_make table2 SIZES=t
+	[ ! -s "$LOG" ]
+	run_make stale
+	[ "$status" -eq 0 ]
+	[ "$(grep -c 'rows/.*older than.*eval-cls' <<< "$output")" -eq 5 ]
+	[ "$(grep -c 'distill-step' <<< "$output")" -eq 0 ]
+	touch build/bin/eval-cls
+	run_make table2 SIZES=t REDO=1
+	[ "$status" -eq 0 ]
+	[ "$(calls eval-cls)" -eq 5 ]
+	[ "$(wc -l < "$LOG")" -eq 5 ]
+}
+
+@test "a run that stops early (75) keeps its state, and goes on" {
+	export STAND_IN_FAIL='distill-step .*scratch-t' STAND_IN_CODE=75
+	run_make table2 SIZES=t
+	[ "$status" -eq 2 ]
+	[ ! -e build/runs/tiny/shapes/scratch-t/0/last.h5 ]
+	[ -e build/runs/tiny/shapes/scratch-t/0/state.h5 ]
+	grep -qP 'scratch-t/0/last.h5\t75$' build/results/tiny/times.tsv
+	unset STAND_IN_FAIL
+	run_make table2 SIZES=t
+	[ "$status" -eq 0 ]
+	[ "$(calls distill-step 'scratch-t.*state was there')" -eq 1 ]
+}
+
+@test "a full disk (74) leaves no half row" {
+	export STAND_IN_FAIL='eval-cls .*trans-t' STAND_IN_CODE=74
+	run_make table2 SIZES=t
+	[ "$status" -eq 2 ]
+	[ ! -e build/results/tiny/table2/rows/trans-t.shapes.0.tsv ]
+	[ ! -e build/results/tiny/table2/table2.md ]
+	unset STAND_IN_FAIL
+	run_make table2 SIZES=t
+	[ "$status" -eq 0 ]
+	[ "$(calls distill-step)" -eq 6 ]
+}
+
+@test "PRESET=matched is kept apart" {
+	run_make table2 SIZES=t PRESET=matched
+	[ "$status" -eq 0 ]
+	[ "$(calls init-weights '--mlp-ratio 0')" -eq 1 ]
+	[ -s build/results/tiny-matched/table2/table2.md ] && [ ! -e build/results/tiny ]
+}
+
+@test "figure3: curves of every size" {
+	command -v gnuplot > /dev/null || skip "gnuplot is not installed"
+	run_make figure3 SIZES=t
+	[ "$status" -eq 0 ]
+	[ -s build/results/tiny/figure3/figure3-t.svg ] && [ -s build/results/tiny/figure3/figure3-t.png ]
+	grep -q 'valid_top1.TransPMamba' build/results/tiny/figure3/figure3-t.ends.tsv
+}
+
+@test "wrong settings are refused before anything runs" {
+	for setting in SCALE=huge SEEDS=0 SEEDS=x PRESET=none; do
+		run_make table2 $setting
+		[ "$status" -eq 2 ]
+		[[ $output == *"${setting%=*}="* ]]
+	done
+	[ ! -e "$LOG" ]
+}
+
+@test "missing data: the line that gets it, and 66" {
+	run_make table2 SCALE=small
+	[ "$status" -eq 2 ]
+	[[ $output == *"Error 66"* ]]
+	[[ $output == *"curl -fL https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz | tar -xz -C data/raw"* ]]
+	run_make table2 SCALE=paper SIZES=t
+	[ "$status" -eq 2 ]
+	[[ $output == *"curl -fL -o data/raw/deit_tiny_patch16_224-a1311bcf.pth https://dl.fbaipublicfiles.com"* ]]
+}
+
+@test "the scales small and paper can be written out" {
+	for scale in small paper smoke; do
+		for table in table2 table5 table6 figure3; do
+			run_make -n $table SCALE=$scale SEEDS=2
+			[ "$status" -eq 0 ]
+		done
+	done
+	run_make -n table2 SCALE=paper
+	grep -q -- '--share 0.75 -o build/data/paper/imagenet100/share-75.h5' <<< "$output"
+	grep -q -- '--classes data/imagenet100.txt' <<< "$output"
+	# ImageNet-1K: the published weights as they are
+	[ "$(grep -c 'distill-step --method task .*' <<< "$output")" -eq 15 ]
+}
+
+@test "record keeps a table, and refuses one that names this machine" {
+	run_make record
+	[ "$status" -eq 2 ]
+	[[ $output == *"which table"* ]]
+	run_make record TABLE=table2
+	[ "$status" -eq 2 ]
+	[[ $output == *"make table2"* ]]
+	run_make table2 SIZES=t
+	run_make record TABLE=table2
+	[ "$status" -eq 0 ]
+	cmp results/tiny/table2.md build/results/tiny/table2/table2.md
+	[ "$(wc -l < results/tiny/table2.rows.tsv)" -eq 6 ]
+	[ "$(ls results/tiny | wc -l)" -eq 4 ]
+	echo "# $(hostname) $PWD" >> build/results/tiny/table2/table2.md
+	rm -r results/tiny
+	run_make record TABLE=table2
+	[ "$status" -eq 2 ]
+	[ ! -e results/tiny/table2.md ]
+}
+
+@test "stage passes signals on and keeps the command's exit code" {
+	export STAGE_TIMES=$work/times.tsv
+	run pipelines/make/stage build/x/y bash -c 'exit 3'
+	[ "$status" -eq 3 ]
+	[ -d build/x ]
+	pipelines/make/stage build/x/z bash -c 'trap "sleep 0.2; exit 75" TERM; touch ready; for i in {1..200}; do sleep 0.05; done' &
+	stage=$!
+	for i in {1..100}; do [ -e ready ] && break; sleep 0.05; done
+	kill -TERM $stage
+	code=0
+	wait $stage || code=$?
+	[ "$code" -eq 75 ]
+	grep -qP '\tx/z\t75$' times.tsv
+	STAGE_THREADS=3 run pipelines/make/stage build/x/y bash -c 'echo "threads $OMP_NUM_THREADS"'
+	[[ $output == *"threads 3"* ]]
+}
+
+@test "table1 counts the networks" {
+	rm build/bin/init-weights
+	ln -s "$bin/init-weights" build/bin
+	run_make table1
+	[ "$status" -eq 0 ]
+	grep -qF '| PMamba-T | 4.17 | 4.10 | 4.34 | 7.73 |' <<< "$output"
+	grep -qF '| PMamba-S | 13.79 | 13.70 | 14.13 | 27.97 |' <<< "$output"
+	grep -qF '| PMamba-B | 49.60 | 49.50 | 50.30 | 106.29 |' <<< "$output"
+}
+
+@test "every recipe and scale file is read by the tools as it stands" {
+	"$bin/make-shapes" --split test --count 2 -o d.h5
+	"$bin/init-weights" --arch pmamba-micro-t -o w.h5
+	for conf in "$root"/pipelines/scales/*.conf "$root"/pipelines/recipes/*/*.conf; do
+		run "$bin/eval-cls" --weights w.h5 --data d.h5 --recipe "$conf" --set size=32 --set resize=32 --quiet
+		echo "$conf: $output"
+		[ "$status" -eq 0 ]
+	done
+}
