@@ -103,7 +103,7 @@ PHILOX_INLINE uint32_t philox_below(uint64_t seed, enum purpose purpose, uint32_
 /* A product that is rounded by itself, never fused with the addition that follows. */
 #if defined(__CUDA_ARCH__)
 #define PHILOX_MUL(a, b) __fmul_rn(a, b)
-#elif defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
+#elif defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__) && __GNUC__ >= 12
 #define PHILOX_MUL(a, b) __builtin_assoc_barrier((a) * (b))
 #else
 #define PHILOX_MUL(a, b) ((a) * (b))

@@ -1,0 +1,92 @@
+#include "kernels/tokens_cuda.h"
+#include "lib/cuda/cuda.h"
+
+#define OP_ROW(name) const struct op_impl cuda_##name = {#name, name##_fwd, name##_bwd, 0}
+
+static void insert_token_fwd(const struct call *c, const struct run *r)
+{
+	insert_token_cuda(c->params, array_out(c, 0), array_in(c, 0), array_in(c, 1));
+}
+
+static void insert_token_bwd(const struct call *c, const struct run *r)
+{
+	if (array_dx(c, 0).data)
+		insert_token_cuda_x(c->params, array_dx(c, 0), call_acc(c, 0), array_dy(c, 0));
+	if (array_dx(c, 1).data)
+		insert_token_cuda_token(c->params, array_dx(c, 1).data, array_dy(c, 0));
+}
+
+OP_ROW(insert_token);
+
+static void add_rows_fwd(const struct call *c, const struct run *r)
+{
+	add_rows_cuda(c->params, array_out(c, 0), array_in(c, 0), array_in(c, 1));
+}
+
+void scale_cuda(struct array dst, int acc, struct array src, int64_t n, float scale);
+
+static void add_rows_bwd(const struct call *c, const struct run *r)
+{
+	if (array_dx(c, 0).data)
+		scale_cuda(array_dx(c, 0), call_acc(c, 0), array_dy(c, 0), c->in[0]->count, 1);
+	if (array_dx(c, 1).data)
+		add_rows_cuda_rows(c->params, array_dx(c, 1).data, array_dy(c, 0));
+}
+
+OP_ROW(add_rows);
+
+static void slice_tokens_fwd(const struct call *c, const struct run *r)
+{
+	slice_tokens_cuda(c->params, array_out(c, 0), array_in(c, 0));
+}
+
+static void slice_tokens_bwd(const struct call *c, const struct run *r)
+{
+	if (array_dx(c, 0).data)
+		slice_tokens_cuda_backward(
+			c->params, array_dx(c, 0), call_acc(c, 0), array_dy(c, 0));
+}
+
+OP_ROW(slice_tokens);
+
+static void mean_tokens_fwd(const struct call *c, const struct run *r)
+{
+	mean_tokens_cuda(c->params, array_out(c, 0), array_in(c, 0));
+}
+
+static void mean_tokens_bwd(const struct call *c, const struct run *r)
+{
+	if (array_dx(c, 0).data)
+		mean_tokens_cuda_backward(
+			c->params, array_dx(c, 0), call_acc(c, 0), array_dy(c, 0));
+}
+
+OP_ROW(mean_tokens);
+
+static void pool_tokens_fwd(const struct call *c, const struct run *r)
+{
+	pool_tokens_cuda(c->params, array_out(c, 0), array_in(c, 0));
+}
+
+static void pool_tokens_bwd(const struct call *c, const struct run *r)
+{
+	if (array_dx(c, 0).data)
+		pool_tokens_cuda_backward(
+			c->params, array_dx(c, 0), call_acc(c, 0), array_dy(c, 0));
+}
+
+OP_ROW(pool_tokens);
+
+static void permute_tokens_fwd(const struct call *c, const struct run *r)
+{
+	permute_tokens_cuda(c->params, array_out(c, 0), array_in(c, 0), table_in(c, 1), 0, 0);
+}
+
+static void permute_tokens_bwd(const struct call *c, const struct run *r)
+{
+	if (array_dx(c, 0).data)
+		permute_tokens_cuda(c->params, array_dy(c, 0), array_dx(c, 0), table_in(c, 1), 1,
+			call_acc(c, 0));
+}
+
+OP_ROW(permute_tokens);
