@@ -5,6 +5,7 @@
 #include "lib/models/weights.h"
 #include "lib/train/loop.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,15 +142,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* All that a run holds open. */
 struct training {
+	json_t *files; /* role: content hash */
+	char *files_text;
 	const struct options *o;
 	struct settings settings;
 	const struct device *device;
-	struct h5 *init;
+	struct h5 *init, *calibration;
 	struct dataset *data, *valid;
 	struct network *teacher;
 	struct features *features;
 	struct trainer *trainer;
 };
+
+/* An input goes into the provenance, and its hash into the state. */
+static int take_input(struct training *r, const char *role, struct h5 *f)
+{
+	char hash[80];
+
+	TRY(provenance_input(&cli.provenance, f));
+	TRY(h5_content_hash(f, hash));
+	return json_object_set_new(r->files, role, json_string(hash)) ? STATUS_SYSTEM : 0;
+}
 
 static int open_inputs(struct training *r)
 {
@@ -160,25 +173,30 @@ static int open_inputs(struct training *r)
 	r->settings.train.valid_every =
 		r->settings.train.valid_every < 1 ? 1 : r->settings.train.valid_every;
 	TRY(h5_open(&r->init, o->init, "weights"));
-	TRY(provenance_input(&cli.provenance, r->init));
+	TRY(take_input(r, "init", r->init));
 	TRY(dataset_open(&r->data, o->data, (size_t)o->cache << 20));
-	TRY(provenance_input(&cli.provenance, r->data->file));
+	TRY(take_input(r, "data", r->data->file));
 	if (o->valid) {
 		TRY(dataset_open(&r->valid, o->valid, (size_t)o->cache << 20));
-		TRY(provenance_input(&cli.provenance, r->valid->file));
+		TRY(take_input(r, "valid", r->valid->file));
 	}
 	if (o->teacher && r->settings.distill.method != METHOD_TASK) {
 		TRY(weights_open(&r->teacher, &f, &source, r->device));
 		model_freeze(r->teacher->model, 0, 1);
-		TRY(provenance_input(&cli.provenance, f));
+		TRY(take_input(r, "teacher", f));
 		h5_close(&f);
 	}
 	if (o->features && r->settings.distill.method != METHOD_TASK) {
 		TRY(features_open(
 			&r->features, o->features, &r->settings, cli.seed, r->data->count));
-		TRY(provenance_input(&cli.provenance, r->features->file));
+		TRY(take_input(r, "features", r->features->file));
 	}
-	return 0;
+	if (o->calibration && r->settings.distill.method != METHOD_TASK) {
+		TRY(h5_open(&r->calibration, o->calibration, "calibration"));
+		TRY(take_input(r, "calibration", r->calibration));
+	}
+	r->files_text = json_dumps(r->files, JSON_COMPACT);
+	return r->files_text ? 0 : STATUS_SYSTEM;
 }
 
 static int check_classes(const struct training *r, const struct network_config *c)
@@ -203,7 +221,8 @@ static int make_trainer(struct training *r)
 		.device = r->device,
 		.teacher = r->teacher,
 		.features = r->features,
-		.evaluates = r->valid != NULL};
+		.evaluates = r->valid != NULL,
+		.files = r->files_text};
 
 	TRY(weights_config(r->init, &in.student));
 	TRY(check_classes(r, &in.student));
@@ -243,20 +262,12 @@ static void print_memory(const struct training *r)
 static int fill(struct training *r)
 {
 	struct trainer *t = r->trainer;
-	struct h5 *f;
-	int status;
 
 	TRY(weights_load(t->student, r->init, ""));
 	if (!t->map)
 		return 0;
-	if (r->o->calibration) {
-		TRY(h5_open(&f, r->o->calibration, "calibration"));
-		status = calibration_load(t->map, f);
-		if (!status)
-			status = provenance_input(&cli.provenance, f);
-		h5_close(&f);
-		return status;
-	}
+	if (r->calibration)
+		return calibration_load(t->map, r->calibration);
 	if (r->settings.distill.calib_teacher == TEACHER_FROZEN)
 		return error(STATUS_USAGE,
 			"calib_teacher=frozen is fitted by calibrate: give its file as "
@@ -344,8 +355,8 @@ static int work(struct training *r)
 
 static int run(const struct options *o)
 {
-	struct training r = {.o = o};
-	int status = work(&r);
+	struct training r = {.o = o, .files = json_object()};
+	int status = r.files ? work(&r) : STATUS_SYSTEM;
 
 	trainer_free(r.trainer);
 	features_close(r.features);
@@ -353,6 +364,9 @@ static int run(const struct options *o)
 	dataset_close(r.data);
 	dataset_close(r.valid);
 	h5_close(&r.init);
+	h5_close(&r.calibration);
+	json_decref(r.files);
+	free(r.files_text);
 	return status;
 }
 

@@ -3,6 +3,7 @@
 #include "lib/base/memory.h"
 #include "lib/models/weights.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,7 @@ static int put_attributes(const struct trainer *t, const struct run_state *r, st
 	free(text);
 	TRY(status);
 	TRY(weights_save_config(&t->student->config, f));
+	TRY(h5_put_text(f, "files", t->in.files ? t->in.files : "{}"));
 	TRY(h5_put_int(f, "seed", (int64_t)t->in.seed));
 	TRY(h5_put_int(f, "step", t->step));
 	TRY(h5_put_int(f, "steps_per_epoch", t->per_epoch));
@@ -115,6 +117,45 @@ static int get_arrays(struct trainer *t, struct h5 *f)
 	return 0;
 }
 
+/* The first role whose file is another one in b, or is not there. */
+static const char *other_file(json_t *a, json_t *b)
+{
+	const char *role;
+	json_t *hash;
+
+	json_object_foreach(a, role, hash)
+	{
+		if (!json_equal(hash, json_object_get(b, role)))
+			return role;
+	}
+	return NULL;
+}
+
+/* The run began with the files that it has now. */
+static int check_files(const struct trainer *t, struct h5 *f)
+{
+	json_t *ours, *theirs;
+	const char *role;
+	int status = 0;
+	char *text;
+
+	if (!t->in.files)
+		return 0;
+	TRY(h5_get_text(f, "files", &text));
+	ours = json_loads(t->in.files, 0, NULL);
+	theirs = json_loads(text, 0, NULL);
+	free(text);
+	if (!json_is_object(ours) || !json_is_object(theirs))
+		status = error(STATUS_DATA, "%s: its list of files is damaged", h5_path(f));
+	else if ((role = other_file(ours, theirs)) || (role = other_file(theirs, ours)))
+		status = error(STATUS_DATA,
+			"%s: began with another file as --%s: give that one, or another --state",
+			h5_path(f), role);
+	json_decref(ours);
+	json_decref(theirs);
+	return status;
+}
+
 static int check_run(const struct trainer *t, struct h5 *f)
 {
 	char *ours, *theirs;
@@ -137,7 +178,7 @@ static int check_run(const struct trainer *t, struct h5 *f)
 		      : STATUS_SYSTEM;
 	free(ours);
 	free(theirs);
-	return status;
+	return status ? status : check_files(t, f);
 }
 
 static int get_attributes(struct trainer *t, struct run_state *r, struct h5 *f)
