@@ -8,6 +8,7 @@ lib/io		lib/io lib/base
 lib/report	lib/report lib/base
 lib/data	lib/data lib/io lib/base kernels
 lib/program	lib/program lib/base kernels
+lib/cuda	lib/cuda lib/program lib/base kernels
 lib/models	lib/models lib/program lib/io lib/base kernels
 lib/distill	lib/distill lib/models lib/program lib/data lib/io lib/base kernels
 lib/train	lib/train lib/distill lib/models lib/program lib/data lib/io lib/base kernels

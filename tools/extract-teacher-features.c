@@ -99,6 +99,7 @@ static int build(struct extraction *x)
 	x->program = program_new(PROGRAM_EVAL);
 	if (!x->program)
 		return STATUS_SYSTEM;
+	program_set_half(x->program, x->device->half);
 	x->pixels = program_input(x->program, "pixels", TYPE_U8, 4, (int64_t[]){b, S, S, 3});
 	image = image_input(x->program, x->pixels, b / x->settings.train.shards);
 	network_build(x->teacher, x->program, image, &want, &y);

@@ -138,27 +138,6 @@ static void parse(const struct argp *argp, int argc, char **argv, void *settings
 	}
 }
 
-/* Only the CPU is built in so far; what was asked for is never replaced in silence. */
-static void choose_device(void)
-{
-	if (!strncmp(cli.device, "cuda", 4)) {
-		put("",
-			"--device %s: this build has no CUDA: 'make cuda' builds it where nvcc is "
-			"found, or use --device cpu",
-			cli.device);
-		exit(STATUS_UNAVAILABLE);
-	}
-	if (strcmp(cli.precision, "fp32")) {
-		put("", "--precision %s: the CPU computes in fp32 only: leave it out, or use a GPU",
-			cli.precision);
-		exit(STATUS_UNAVAILABLE);
-	}
-	if (!strcmp(cli.device, "auto"))
-		cli_say("device cpu: %s, %d thread%s", hardware_name(), cli.threads,
-			cli.threads == 1 ? "" : "s");
-	cli.device = "cpu";
-}
-
 void cli_start(const struct argp *argp, int argc, char **argv, void *settings, unsigned options)
 {
 	const char *slash = strrchr(argv[0] ? argv[0] : "transmamba", '/');
@@ -182,7 +161,6 @@ void cli_start(const struct argp *argp, int argc, char **argv, void *settings, u
 
 		if (status)
 			exit(cli_end(status));
-		choose_device();
 		cli.provenance.blas = blas_name();
 	}
 	cli.provenance.threads = cli.threads;

@@ -38,17 +38,38 @@ int recipe_apply(const struct recipe *r, struct settings *s)
 	return 0;
 }
 
+static int open_cuda(const struct device **d, const char *number)
+{
+	static const char *const precisions[] = {"fp32", "tf32", "bf16"};
+	int precision = 0;
+
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(cli.precision, precisions[i]))
+			precision = i;
+	TRY(device_cuda(d, atoi(number), precision));
+	cli_say("device %s, %s", (*d)->name, cli.precision);
+	cli.provenance.device = (*d)->name;
+	return 0;
+}
+
+/* What was asked for is never replaced in silence. */
 int cli_open_device(const struct device **d)
 {
+	const char *number = strchr(cli.device, ':');
+
+	if (!strncmp(cli.device, "cuda", 4))
+		return open_cuda(d, number ? number + 1 : "0");
+	if (!strcmp(cli.device, "auto") && device_cuda_count() > 0)
+		return open_cuda(d, "0");
+	if (strcmp(cli.precision, "fp32"))
+		return error(STATUS_UNAVAILABLE,
+			"--precision %s: the CPU computes in fp32 only: leave it out, or use a GPU",
+			cli.precision);
 	*d = device_cpu();
-	if (!cli.device || !strcmp(cli.device, "cpu"))
-		return 0;
-	if (!strcmp(cli.device, "auto")) {
-		cli_say("running on %s", (*d)->name);
-		return 0;
-	}
-	return error(STATUS_UNAVAILABLE,
-		"--device %s: this build has no CUDA: build it with 'make cuda', or use --device "
-		"cpu",
-		cli.device);
+	if (!strcmp(cli.device, "auto"))
+		cli_say("device cpu: %s, %d thread%s", hardware_name(), cli.threads,
+			cli.threads == 1 ? "" : "s");
+	cli.device = "cpu";
+	cli.provenance.device = (*d)->name;
+	return 0;
 }

@@ -35,6 +35,7 @@ int evaluator_new(
 		free(e);
 		return STATUS_SYSTEM;
 	}
+	program_set_half(e->program, device->half);
 	e->pixels = program_input(e->program, "pixels", TYPE_U8, 4, (int64_t[]){batch, S, S, 3});
 	image = image_input(e->program, e->pixels, batch);
 	network_build(n, e->program, image, &want, &y);

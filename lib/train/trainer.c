@@ -114,6 +114,7 @@ static int build_train(struct trainer *t)
 	p = t->train = program_new(t->in.map_only ? PROGRAM_FROZEN : PROGRAM_TRAIN);
 	if (!p)
 		return STATUS_SYSTEM;
+	program_set_half(p, t->in.device->half);
 	t->pixels = program_input(p, "pixels", TYPE_U8, 4, (int64_t[]){b, S, S, 3});
 	image = image_input(p, t->pixels, b);
 	t->labels = program_input(p, "labels", TYPE_I32, 1, &b);
