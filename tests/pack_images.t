@@ -273,6 +273,11 @@ batch() {
 	run "$pack" t2 -o x.h5
 	[ "$status" -eq 65 ]
 	[[ "$output" == *"t2/b"* ]]
+	mkdir -p t3/a
+	cp "$images/420.jpg" "$(printf 't3/a/\377.jpg')"
+	run "$pack" t3 -n
+	[ "$status" -eq 65 ]
+	[[ "$output" == *"UTF-8"* ]]
 	head -c 100 /dev/zero > zeros
 	run "$pack" zeros -o x.h5
 	[ "$status" -eq 65 ]

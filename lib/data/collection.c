@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
+#include "lib/io/utf8.h"
 
 const char *const source_formats[] = {"auto", "folder", "list", "cifar100", "hdf5", NULL};
 
@@ -90,11 +91,25 @@ int64_t collection_class(struct collection *c, const char *name)
 	return c->class_count++;
 }
 
+/* Names go into the file as UTF-8: better refused now than after hours of packing. */
+static int name_check(const struct collection *c, const char *name)
+{
+	char text[256];
+
+	if (utf8_valid(name))
+		return 0;
+	snprintf(text, sizeof(text), "%s", name);
+	utf8_clean(text);
+	return error(STATUS_DATA, "%s: the name '%s' is not UTF-8: rename it",
+		c->sources[c->source_count - 1].path, text);
+}
+
 int source_class(struct collection *c, const char *name, int64_t *id)
 {
 	struct source *s = &c->sources[c->source_count - 1];
 	int64_t *grown, before = c->class_count;
 
+	TRY(name_check(c, name));
 	*id = collection_class(c, name);
 	if (*id < 0)
 		return STATUS_SYSTEM;
@@ -114,6 +129,7 @@ int collection_item(struct collection *c, int64_t label, int64_t index, const ch
 	struct item *grown;
 	char *copy;
 
+	TRY(name_check(c, name));
 	if (c->count == c->room) {
 		int64_t more = 2 * c->room + 1024;
 
