@@ -32,9 +32,12 @@ show-tensors | @ |
 diff-tensors | @ images.h5 |
 diff-tensors | images.h5 @ |
 check-file | @ |
-render-table | --paper @ --rows rows.tsv --format markdown |
+render-table | --layout layout.conf --paper @ --rows rows.tsv --format markdown |
+render-table | --layout layout.conf --paper paper.tsv --rows @ |
+render-table | --layout @ --rows rows.tsv |
+plot-curves | --series a=@ --y top1 -o out |
 '
-no_inputs='init-weights make-shapes plot-curves bench-kernels bench-train'
+no_inputs='init-weights make-shapes bench-kernels bench-train'
 
 tools()
 {
@@ -51,7 +54,9 @@ setup_file()
 	make-shapes --set cls --split train --count 64 -o images.h5
 	init-weights --arch deit-micro-t -o teacher.h5
 	init-weights --arch pmamba-micro-t -o student.h5
-	printf 'row\ttop1\n' >rows.tsv
+	printf 'title = t\nkey = row\nmeasure = - | top1 | top1 | theirs\nrow = a\n' >layout.conf
+	printf 'row\ttheirs\na\t1\n' >paper.tsv
+	printf 'name\tset\tseed\ttop1\na\tx\t0\t2\n' >rows.tsv
 }
 
 teardown_file()
