@@ -49,7 +49,7 @@ int augment_check(const struct augment *a)
 		const char *name;
 		double value, low, high;
 	} keys[] = {
-		{"size", (double)a->size, 1, 4096},
+		{"size", (double)a->size, 1, 8192},
 		{"resize", (double)a->resize, 0, 16384},
 		{"shift", (double)a->shift, 0, (double)a->size},
 		{"flip", a->flip, 0, 1},

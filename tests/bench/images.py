@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same work as images.c by torchvision on Pillow, one thread: images_peer.py FILE...
+"""The same work as images.c by torchvision on Pillow, one thread: images.py FILE...
 
 Files in memory; decoded; evaluation's view; the recipe of training with timm's RandAugment when
 timm is there, else torchvision's. TSV on stdout, best of three, CPU time.
