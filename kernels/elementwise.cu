@@ -131,14 +131,14 @@ static __device__ __forceinline__ float sigmoid(float x)
 }
 
 template <typename T, typename U>
-static __global__ void gate_kernel(struct gate p, T *o, const T *y, const U *z)
+static __global__ void gate_kernel(struct gate p, struct array o, const T *y, const U *z)
 {
 	int64_t plane = p.len * p.dim;
 
 	GRID_STRIDE(i, p.batch * p.directions * plane) {
 		float v = load(z, i / (p.directions * plane) * plane + i % plane);
 
-		store(o, i, load(y, i) * v * sigmoid(v));
+		set_value(o, i, load(y, i) * v * sigmoid(v), 0);
 	}
 }
 
@@ -147,14 +147,14 @@ void gate_cuda(const struct gate *p, struct array o, struct array y, struct arra
 	int64_t n = p->batch * p->directions * p->len * p->dim;
 
 #define CALL(T, U)                                                                                 \
-	gate_kernel LAUNCH(n)(*p, (T *)o.data, (const T *)y.data, (const U *)z.data)
-	BY_TYPES(o, z, CALL);
+	gate_kernel LAUNCH(n)(*p, o, (const T *)y.data, (const U *)z.data)
+	BY_TYPES(y, z, CALL);
 #undef CALL
 }
 
 template <typename T, typename U>
 static __global__ void gate_back(struct gate p, struct array dy, int acc_y, struct array dz,
-	int acc_z, const T *d_o, const T *y, const U *z)
+	int acc_z, struct array d_o, const T *y, const U *z)
 {
 	int64_t plane = p.len * p.dim;
 
@@ -163,7 +163,7 @@ static __global__ void gate_back(struct gate p, struct array dy, int acc_y, stru
 		float v = load(z, i), s = sigmoid(v), sum = 0;
 
 		for (int64_t k = 0; k < p.directions; k++) {
-			float d = load(d_o, at + k * plane);
+			float d = value(d_o, at + k * plane);
 
 			sum += d * load(y, at + k * plane);
 			if (dy.data)
@@ -179,8 +179,8 @@ void gate_cuda_backward(const struct gate *p, struct array dy, int acc_y, struct
 {
 #define CALL(T, U)                                                                                 \
 	gate_back LAUNCH(p->batch * p->len * p->dim)(*p, dy, acc_y, dz, acc_z,                     \
-		(const T *)d_o.data, (const T *)y.data, (const U *)z.data)
-	BY_TYPES(d_o, z, CALL);
+		d_o, (const T *)y.data, (const U *)z.data)
+	BY_TYPES(y, z, CALL);
 #undef CALL
 }
 
