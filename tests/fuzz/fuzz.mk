@@ -9,6 +9,12 @@ FUZZ_FLAGS := $(STD) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined
 # What reads from outside; the rest of lib is not linked.
 FUZZ_SRC := $(filter lib/base/% lib/io/% lib/data/%,$(LIB_SRC))
 FUZZ_OBJ := $(FUZZ_SRC:%.c=build/fuzz/obj/%.o)
+# Checksums would hide what lies behind them: lib/io/zip.c leaves them out under this name.
+FUZZ_FLAGS += -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+# More seeds than tests/fuzz/corpus holds.
+FUZZ_SEEDS_safetensors := tests/golden/checkpoints
+FUZZ_SEEDS_pth := tests/golden/checkpoints
+FUZZ_SEEDS_json := tests/golden/checkpoints
 # bytes of memory and of an input, seconds for one input
 FUZZ_LIMITS ?= -rss_limit_mb=2048 -malloc_limit_mb=1024 -timeout=30
 # HDF5 keeps memory after errors of its own, which is not ours to mend.
@@ -34,7 +40,7 @@ $(FUZZ:%=fuzz-%): fuzz-%: build/fuzz/%
 	$(Q)log=build/fuzz/found/$*.log; \
 	if ! ASAN_OPTIONS=allocator_may_return_null=1 build/fuzz/$* -max_total_time=$(FUZZ_SECONDS) \
 		$(FUZZ_LIMITS) $(FUZZ_RUN_$*) -print_final_stats=1 -verbosity=1 -artifact_prefix=build/fuzz/found/$*- \
-		build/fuzz/work/$* $(wildcard tests/fuzz/corpus/$*) >$$log 2>&1; then \
+		build/fuzz/work/$* $(wildcard tests/fuzz/corpus/$*) $(FUZZ_SEEDS_$*) >$$log 2>&1; then \
 		tail -40 $$log; echo "fuzz $*: FAILED: see $$log"; exit 1; \
 	fi; \
 	sed -n 's/^stat::number_of_executed_units: */fuzz $*: executions /p' $$log
