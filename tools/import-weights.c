@@ -189,7 +189,8 @@ int main(int argc, char **argv)
 		"nothing is written.\v"
 		"Examples:\n"
 		"  import-weights deit_tiny_patch16_224-a1311bcf.pth --arch deit-t -o deit-t.h5\n"
-		"  import-weights model.safetensors --arch deit-s --classes 100 -o start.h5\n",
+		"  import-weights model.safetensors --arch deit-s --classes 100 -o start.h5\n"
+		"  import-weights l2.pth --arch pmamba-s --depth 24 --classes 1000 -o l2.h5\n",
 		0, 0, 0};
 	struct options o = {.mlp_ratio = -1};
 

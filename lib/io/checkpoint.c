@@ -175,6 +175,9 @@ int checkpoint_open(struct checkpoint **out, const char *path, const char *key)
 		status = read_content(c, key);
 		if (!status)
 			status = views_sort(&c->tensors);
+		/* checksums have read all of it */
+		for (int i = 0; i < c->file_count; i++)
+			file_map_forget(c->files[i].map.data, c->files[i].map.size);
 		error_context(status, "%s", path);
 	}
 	if (status)
@@ -253,6 +256,13 @@ static void gather(const struct tensor_view *v, size_t size, unsigned char *out)
 	}
 }
 
+/* A tensor is read once, as a rule. Views may share bytes: they are read again then. */
+static void forget(const struct tensor_view *v)
+{
+	if (v->packed && v->count)
+		file_map_forget(v->data, view_bytes(v));
+}
+
 int checkpoint_raw(const struct checkpoint *c, const struct tensor_view *v, void *out)
 {
 	size_t size = number_bits(v->type) / 8;
@@ -261,6 +271,7 @@ int checkpoint_raw(const struct checkpoint *c, const struct tensor_view *v, void
 		gather(v, size, out);
 	else if (v->count)
 		memcpy(out, v->data, view_bytes(v));
+	forget(v);
 	return 0;
 }
 
@@ -289,6 +300,7 @@ int checkpoint_float(const struct checkpoint *c, const struct tensor_view *v, fl
 	if (!from)
 		return number_readable(v->type) ? STATUS_SYSTEM : STATUS_DATA;
 	numbers_to_float(v->type, from, v->count, out);
+	forget(v);
 	free(room);
 	return 0;
 }
@@ -301,6 +313,7 @@ int checkpoint_double(const struct checkpoint *c, const struct tensor_view *v, d
 	if (!from)
 		return number_readable(v->type) ? STATUS_SYSTEM : STATUS_DATA;
 	numbers_to_double(v->type, from, v->count, out);
+	forget(v);
 	free(room);
 	return 0;
 }

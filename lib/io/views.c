@@ -152,3 +152,13 @@ void file_map_close(struct file_map *m)
 		munmap((void *)m->data, m->size);
 	memset(m, 0, sizeof(*m));
 }
+
+void file_map_forget(const unsigned char *data, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)data + page - 1) / page * page;
+	uintptr_t to = ((uintptr_t)data + size) / page * page;
+
+	if (to > from)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+}

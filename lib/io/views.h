@@ -56,5 +56,7 @@ struct file_map {
 };
 int file_map_open(struct file_map *m, const char *path);
 void file_map_close(struct file_map *m);
+/* The pages of these bytes of a mapped file need not stay in memory; they come back when read. */
+void file_map_forget(const unsigned char *data, size_t size);
 
 #endif

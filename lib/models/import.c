@@ -27,6 +27,7 @@ struct import {
 	const struct spelling *spelling;
 	const struct import_options *options;
 	struct source *sources; /* one per parameter */
+	void *room;		/* for the largest parameter, in any type */
 	int problems, passed_over;
 };
 
@@ -295,17 +296,25 @@ static int fill(const struct import *im, const struct source *s, void *out, int 
 
 static int copy(const struct import *im, const struct source *s, struct h5 *out)
 {
-	int raw = is_raw(s), status;
-	void *data = memory_new(s->param->count, sizeof(int64_t));
+	int raw = is_raw(s);
 
-	status = data ? fill(im, s, data, raw) : STATUS_SYSTEM;
-	if (!status && im->options->check_finite)
-		status = check_finite(im, s);
-	if (!status)
-		status = h5_put(out, s->param->name, raw ? number_h5(s->part[0]->type) : H5_REAL,
-			s->param->dims, s->param->shape, data);
-	free(data);
-	return status;
+	TRY(fill(im, s, im->room, raw));
+	if (im->options->check_finite)
+		TRY(check_finite(im, s));
+	return h5_put(out, s->param->name, raw ? number_h5(s->part[0]->type) : H5_REAL,
+		s->param->dims, s->param->shape, im->room);
+}
+
+/* One block for all: parameters come in any order of sizes, which would leave the heap in pieces. */
+static int make_room(struct import *im)
+{
+	int64_t largest = 1;
+
+	for (int i = 0; i < im->net->model->count; i++)
+		if (im->net->model->params[i]->count > largest)
+			largest = im->net->model->params[i]->count;
+	im->room = memory_new(largest, sizeof(int64_t));
+	return im->room ? 0 : STATUS_SYSTEM;
 }
 
 int weights_import(const struct checkpoint *c, const struct network_config *config,
@@ -321,9 +330,12 @@ int weights_import(const struct checkpoint *c, const struct network_config *conf
 	status = im.sources ? match(&im) : STATUS_SYSTEM;
 	if (!status)
 		status = weights_save_config(config, out);
+	if (!status)
+		status = make_room(&im);
 	for (int i = 0; i < net->model->count && !status; i++)
 		status = copy(&im, &im.sources[i], out);
 	free(im.sources);
+	free(im.room);
 	network_free(net);
 	return status;
 }
