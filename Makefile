@@ -37,13 +37,10 @@ endif
 WARN := -Wall -Wextra $(if $(findstring clang,$(CC)),-Wno-unknown-warning-option -Wno-pass-failed) -Wno-format-truncation -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers $(if $(filter 1,$(DEVELOPER)),-Werror)
 STD := -std=gnu11 -ffp-contract=fast -fno-math-errno -fno-trapping-math
 PKG := hdf5 libpng libjpeg jansson libcrypto libxxhash
-OPENBLAS_DIR := $(firstword $(wildcard /usr/lib/$(MACHINE)-linux-gnu/openblas-serial) $(OPENBLAS))
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKG) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKG) 2>/dev/null || echo -lhdf5 -lpng -ljpeg -ljansson -lcrypto -lxxhash)
-BLAS_CFLAGS := $(if $(OPENBLAS_DIR),-I/usr/include/$(MACHINE)-linux-gnu/openblas-serial)
-BLAS_LIBS := $(if $(OPENBLAS_DIR),-L$(OPENBLAS_DIR) -Wl$(,)-rpath$(,)$(OPENBLAS_DIR)) -lopenblas
-ALL_CFLAGS = $(STD) $(WARN) $(CFLAGS) -fopenmp -I. -D_GNU_SOURCE $(PKG_CFLAGS) $(BLAS_CFLAGS)
-ALL_LIBS = $(PKG_LIBS) $(BLAS_LIBS) -lm -ldl -lpthread
+ALL_CFLAGS = $(STD) $(WARN) $(CFLAGS) -fopenmp -I. -D_GNU_SOURCE $(PKG_CFLAGS)
+ALL_LIBS = $(PKG_LIBS) -lm -ldl -lpthread
 
 # The kernels and the CPU side of the op table are compiled once for each level of the instruction
 # set; the level is chosen at run time. The double build, for tests, has the base level alone.

@@ -17,7 +17,6 @@ setup()
 	rm "$machine/pkg-config"
 	printf '#!/bin/bash\ntrue\n' >"$machine/pkg-config"
 	chmod +x "$machine/pkg-config"
-	export OPENBLAS=/anywhere
 }
 
 teardown()

@@ -2,7 +2,6 @@
  * What the libraries say of themselves, and whether files in a folder can be locked: the part of
  * `make doctor` that needs a program. Prints "name<TAB>value"; exits 1 when something fails.
  */
-#include <cblas.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
@@ -60,12 +59,6 @@ int main(int argc, char **argv)
 	H5get_libversion(&major, &minor, &release);
 	printf("HDF5\t%u.%u.%u (headers %d.%d.%d)\n", major, minor, release, H5_VERS_MAJOR,
 		H5_VERS_MINOR, H5_VERS_RELEASE);
-#ifdef OPENBLAS_VERSION
-	printf("BLAS\t%s\n", openblas_get_config());
-	printf("BLAS core type\t%s\n", openblas_get_corename());
-#else
-	printf("BLAS\tnot OpenBLAS\n");
-#endif
 	printf("instruction set\t%s\n", instruction_set());
 	printf("OpenMP\t%d threads of %d processors\n", omp_get_max_threads(), omp_get_num_procs());
 	printf("libpng\t%s\n", png_get_libpng_ver(NULL));
