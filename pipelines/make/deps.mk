@@ -8,7 +8,7 @@ deps: ## install the packages that building and testing need (apt)
 deps-develop: ## the same for `make check`, `make test-full` and `make man`
 	@pipelines/make/deps build test develop
 doctor: ## what was found on this machine, for bug reports
-	@CC='$(CC)' DOCTOR_CFLAGS='$(STD) $(PKG_CFLAGS) $(BLAS_CFLAGS)' DOCTOR_LIBS='$(ALL_LIBS)' \
+	@CC='$(CC)' DOCTOR_CFLAGS='$(STD) $(PKG_CFLAGS)' DOCTOR_LIBS='$(ALL_LIBS)' \
 	DESCRIBE='$(DESCRIBE)' pipelines/make/doctor
 
 DEPS_BUILDING := $(filter-out help clean dist deps deps-develop doctor uninstall,$(MAKECMDGOALS))
