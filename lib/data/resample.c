@@ -17,12 +17,13 @@ struct axis {
 	size_t outputs_room, weights_room;
 };
 
-typedef int32_t quad __attribute__((vector_size(16)));
+/* The same pixel of two rows, four numbers each */
+typedef int32_t pair __attribute__((vector_size(32)));
 
 struct resample_work {
 	struct axis x, y;
 	double *real;
-	quad *row;     /* one input row, a pixel in four numbers */
+	pair *row;     /* two input rows */
 	uint8_t *rows; /* after the first pass: (rows needed, keep.width, 3) */
 	size_t real_room, row_room, rows_room;
 };
@@ -122,22 +123,28 @@ static inline uint8_t clipped(int32_t sum)
 	return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-/* One row along x: out (n, 3) */
-CLONES static void row_pass(uint8_t *out, const uint8_t *in, int64_t in_width, int64_t n,
-	const struct axis *a, quad *row)
+/*
+ * Two rows along x: out and below are (n, 3) each. below is written first, so that it may be out
+ * where there is but one row left.
+ */
+CLONES static void row_pass(uint8_t *out, uint8_t *below, const uint8_t *in,
+	const uint8_t *in_below, int64_t in_width, int64_t n, const struct axis *a, pair *row)
 {
-	for (int64_t x = 0; x < in_width; x++)
-		row[x] = (quad){in[3 * x], in[3 * x + 1], in[3 * x + 2], 0};
-	for (int64_t i = 0; i < n; i++) {
+	const int32_t half = 1 << (PLACES - 1);
+
+	for (int64_t x = 0; x < in_width; x++, in += 3, in_below += 3)
+		row[x] = (pair){in[0], in[1], in[2], 0, in_below[0], in_below[1], in_below[2], 0};
+	for (int64_t i = 0; i < n; i++, out += 3, below += 3) {
 		const int32_t *weight = a->weight + i * a->taps;
-		const quad *p = row + a->first[i];
-		quad sum = {1 << (PLACES - 1), 1 << (PLACES - 1), 1 << (PLACES - 1), 0};
+		const pair *p = row + a->first[i];
+		pair sum = {half, half, half, 0, half, half, half, 0};
 
 		for (int32_t j = 0; j < a->count[i]; j++)
 			sum += p[j] * weight[j];
-		out[3 * i] = clipped(sum[0]);
-		out[3 * i + 1] = clipped(sum[1]);
-		out[3 * i + 2] = clipped(sum[2]);
+		for (int c = 0; c < 3; c++)
+			below[c] = clipped(sum[4 + c]);
+		for (int c = 0; c < 3; c++)
+			out[c] = clipped(sum[c]);
 	}
 }
 
@@ -198,9 +205,13 @@ int image_resample(uint8_t *out, const uint8_t *in, int64_t in_width, struct win
 			TRY(room(&w->rows, &w->rows_room, (size_t)(last - first) * keep.width, 3));
 			rows = w->rows;
 		}
-		for (int64_t y = first; y < last; y++)
-			row_pass(rows + (y - first) * 3 * keep.width, in + y * stride, box.width,
-				keep.width, &w->x, w->row);
+		for (int64_t y = first; y < last; y += 2) {
+			int64_t next = y + 1 < last ? y + 1 : y;
+
+			row_pass(rows + (y - first) * 3 * keep.width,
+				rows + (next - first) * 3 * keep.width, in + y * stride,
+				in + next * stride, box.width, keep.width, &w->x, w->row);
+		}
 		in = w->rows;
 		stride = 3 * keep.width;
 	} else {
