@@ -2,6 +2,7 @@
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,15 @@ int weights_put(const struct model *m, const struct param *p, struct h5 *f, cons
 	return status;
 }
 
+static int all_finite(struct h5 *f, const char *name, const real *x, int64_t count)
+{
+	for (int64_t i = 0; i < count; i++)
+		if (!isfinite(x[i]))
+			return error(STATUS_NUMBERS, "%s: %s is not finite (element %lld)",
+				h5_path(f), name, (long long)i);
+	return 0;
+}
+
 int weights_get(struct model *m, struct param *p, struct h5 *f, const char *prefix)
 {
 	char name[256];
@@ -74,6 +84,8 @@ int weights_get(struct model *m, struct param *p, struct h5 *f, const char *pref
 	} else {
 		status = h5_get(f, name, H5_REAL, p->dims, p->shape, host);
 	}
+	if (!status)
+		status = all_finite(f, name, host, p->count);
 	if (!status)
 		param_put(m, p, host);
 	free(host);

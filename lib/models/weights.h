@@ -29,7 +29,10 @@ int weights_load(struct network *n, struct h5 *f, const char *prefix);
 int weights_save(const struct network *n, struct h5 *f);
 int weights_save_config(const struct network_config *c, struct h5 *f);
 
-/* One parameter of any group, under prefix + name. Counters are int64 in files. */
+/*
+ * One parameter of any group, under prefix + name. Counters are int64 in files. A value that is not
+ * finite is refused (STATUS_NUMBERS) with the tensor's name.
+ */
 int weights_put(const struct model *m, const struct param *p, struct h5 *f, const char *prefix);
 int weights_get(struct model *m, struct param *p, struct h5 *f, const char *prefix);
 
