@@ -171,14 +171,26 @@ static int residual_scores(struct work *w, double *s)
 	return 0;
 }
 
+/* Without a change every unit is as good as another. */
+static void note_no_change(struct work *w, const double *scores)
+{
+	for (int64_t j = 0; j < w->dim_t; j++)
+		if (scores[j] != 0)
+			return;
+	note(w, "scores", "the teacher did not change, the first units are kept");
+}
+
 static int choose_residual(struct work *w)
 {
 	double *s = memory_new(w->dim_t, sizeof(*s));
 	int status = s ? 0 : STATUS_SYSTEM;
 
-	if (!status && measured(w))
+	if (!status && measured(w)) {
 		status = residual_scores(w, s);
-	else if (!status)
+		if (!status && w->dim_s < w->dim_t)
+			note_no_change(w, s);
+	}
+	if (!status && !measured(w))
 		simple_scores(w, s, w->dim_t, 0);
 	if (!status)
 		subclone_select(s, w->dim_t, w->dim_s, w->J);
