@@ -372,24 +372,45 @@ int settings_compare(const char *ours, const char *theirs)
 	return status;
 }
 
+/* As it would be written in a recipe: the shortest text that reads back as the same value. */
+static void value_text(const struct settings *s, const struct key *k, char *text, size_t size)
+{
+	const char *at = (const char *)s + k->offset;
+
+	switch (k->kind) {
+	case KEY_CHOICE:
+		choice_text(k->choices, *(const int *)at, text, size);
+		return;
+	case KEY_RANDAUGMENT:
+		randaugment_print((const struct randaugment *)at, text, size);
+		return;
+	case KEY_INT:
+		snprintf(text, size, "%lld", (long long)*(const int64_t *)at);
+		return;
+	case KEY_REAL:
+		for (int digits = 6; digits <= 17; digits++) {
+			snprintf(text, size, "%.*g", digits, *(const double *)at);
+			if (strtod(text, NULL) == *(const double *)at)
+				return;
+		}
+	}
+}
+
 void settings_help(FILE *f)
 {
 	struct settings s;
+	char text[128];
 
 	settings_default(&s);
 	fprintf(f, "key\tdefault\tvalues\tmeaning\n");
 	for (size_t i = 0; i < N_KEYS; i++) {
-		json_t *v = key_json(&s, &keys[i]);
-		char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-
-		fprintf(f, "%s\t%s\t", keys[i].name, text ? text : "");
+		value_text(&s, &keys[i], text, sizeof(text));
+		fprintf(f, "%s\t%s\t", keys[i].name, text);
 		if (keys[i].choices)
 			fprintf(f, "%s", keys[i].choices);
 		else if (keys[i].kind != KEY_RANDAUGMENT)
 			fprintf(f, "%.9g..%.9g", keys[i].min, keys[i].max);
 		fprintf(f, "\t%s\n", keys[i].doc);
-		free(text);
-		json_decref(v);
 	}
 }
 
