@@ -1,8 +1,11 @@
-/* A fresh network of a named architecture; --list names them all with their counts. */
+/*
+ * A fresh network of a named architecture, or of one whose weights are taken as far as they fit;
+ * --list names them all with their counts.
+ */
 #include "lib/base/error.h"
 #include "lib/cli/cli.h"
 #include "lib/cli/recipe.h"
-#include "lib/models/weights.h"
+#include "lib/models/adopt.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,7 @@ enum {
 	KEY_DEPTH,
 	KEY_ORDER,
 	KEY_INIT,
+	KEY_FROM,
 	KEY_LIST
 };
 
@@ -22,7 +26,7 @@ static const char *const orders[] = {"raster", "scan", NULL};
 static const char *const inits[] = {"upstream", "tm", NULL};
 
 struct options {
-	const char *arch, *out;
+	const char *arch, *out, *from;
 	int64_t input, patch, classes, depth;
 	double mlp_ratio;
 	int order, init, list;
@@ -43,6 +47,11 @@ static const struct argp_option table[] = {{"arch", 'a', "NAME", 0, "Architectur
 		0},
 	{"init", KEY_INIT, "upstream|tm", 0,
 		"PlainMamba: its own first values, or the TransMamba release's (default upstream)",
+		0},
+	{"from", KEY_FROM, "FILE", 0,
+		"Take every tensor of this weights file whose name and shape fit; the rest is "
+		"drawn. The "
+		"architecture is the file's unless --arch is given",
 		0},
 	{"list", KEY_LIST, 0, 0, "Print every architecture with parameters and input", 0}, {0}};
 
@@ -78,6 +87,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_INIT:
 		o->init = cli_choice(state, "--init", arg, inits);
 		return 0;
+	case KEY_FROM:
+		o->from = arg;
+		return 0;
 	case KEY_LIST:
 		o->list = 1;
 		return 0;
@@ -85,8 +97,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "'%s' is not expected", arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (!o->list && (!o->arch || !o->out))
-			argp_error(state, "--arch and --output are needed, or --list");
+		if (!o->list && ((!o->arch && !o->from) || !o->out))
+			argp_error(state, "--arch or --from, and --output are needed, or --list");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -99,8 +111,8 @@ static void apply(const struct options *o, struct network_config *c)
 	c->classes = o->classes ? o->classes : c->classes;
 	c->depth = o->depth ? o->depth : c->depth;
 	c->mlp_ratio = o->mlp_ratio >= 0 ? o->mlp_ratio : c->mlp_ratio;
-	c->scan_order = o->order;
-	c->release_init = o->init;
+	c->scan_order = o->order >= 0 ? o->order : c->scan_order;
+	c->release_init = o->init >= 0 ? o->init : c->release_init;
 }
 
 static int list(const struct options *o)
@@ -149,36 +161,68 @@ static int write_weights(const struct options *o, const struct network *n)
 	return h5_commit(&f);
 }
 
-static int run(const struct options *o)
+static int take(const struct options *o, struct network *n, struct h5 *from)
+{
+	struct adopted a;
+
+	TRY(provenance_input(&cli.provenance, from));
+	TRY(weights_adopt(n, from, &a));
+	cli_say("%d tensors of %s, %d fresh%s%s", a.copied, o->from, a.fresh, *a.notes ? ": " : "",
+		a.notes);
+	return 0;
+}
+
+static int make(const struct options *o, struct h5 *from)
 {
 	struct network_config c;
 	struct network *n;
 	int status;
 
-	if (o->list)
-		return list(o);
-	TRY(network_find(o->arch, &c));
+	if (o->arch)
+		TRY(network_find(o->arch, &c));
+	else
+		TRY(weights_config(from, &c));
 	apply(o, &c);
 	TRY(network_new(&n, &c, NULL));
 	status = model_allocate(n->model, device_cpu(), 0);
 	if (!status)
 		status = model_init(n->model, 0, cli.seed);
+	if (!status && from)
+		status = take(o, n, from);
 	if (!status)
 		status = write_weights(o, n);
 	network_free(n);
 	return status;
 }
 
+static int run(const struct options *o)
+{
+	struct h5 *from = NULL;
+	int status;
+
+	if (o->list)
+		return list(o);
+	if (o->from)
+		TRY(h5_open(&from, o->from, "weights"));
+	status = make(o, from);
+	h5_close(&from);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {table, parse, 0,
-		"Makes a fresh network of a named architecture.\v"
+		"Makes a fresh network of a named architecture, or takes another's weights as far "
+		"as "
+		"they "
+		"fit.\v"
 		"Examples:\n"
 		"  init-weights --list\n"
 		"  init-weights --arch pmamba-t --classes 100 --mlp-ratio 4 --seed 1 -o "
-		"student.h5\n",
+		"student.h5\n"
+		"  init-weights --from deit-imagenet.h5 --classes 100 -o teacher.h5\n",
 		0, 0, 0};
-	struct options o = {.mlp_ratio = -1};
+	struct options o = {.mlp_ratio = -1, .order = -1, .init = -1};
 
 	cli_start(&argp, argc, argv, &o, CLI_SEED | CLI_PROVENANCE | CLI_JSON);
 	return cli_end(run(&o));
