@@ -23,12 +23,20 @@ static struct run run_of(const struct program *p, const struct step *step)
 	return r;
 }
 
+/* So that a call's time is its own. */
+static void wait_for(const struct program *p)
+{
+	if (p->device->finish)
+		p->device->finish();
+}
+
 static void call_forward(struct program *p, const struct call *c, const struct run *r)
 {
 	double from = p->profiling ? now() : 0;
 
 	p->device->ops[c->op]->forward(c, r);
 	if (p->profiling) {
+		wait_for(p);
 		p->seconds[c->op][0] += now() - from;
 		p->runs[c->op][0]++;
 	}
@@ -51,6 +59,7 @@ static void call_backward(struct program *p, const struct call *c, const struct 
 				c->in[j]->grad, c->in[j]->count * type_size(c->in[j]->type));
 	p->device->ops[c->op]->backward(c, r);
 	if (p->profiling) {
+		wait_for(p);
 		p->seconds[c->op][1] += now() - from;
 		p->runs[c->op][1]++;
 	}

@@ -349,8 +349,9 @@ static int build_update(struct trainer *t)
 		return STATUS_SYSTEM;
 	norm2 = sumsq(p, external(p, "gradients", t->model->size, t->model->grad));
 	program_keep(p, norm2, "norm2");
-	gate = update_gate(
-		p, norm2, external(p, "loss", 1, t->loss), (real)t->in.settings->train.clip);
+	gate = update_gate(p, norm2,
+		external(p, "loss", 1, levels(t) ? t->loss : (real *)t->objective.loss->data),
+		(real)t->in.settings->train.clip);
 	program_keep(p, gate, "gate");
 	update_weights(t, gate);
 	if (!t->in.map_only)

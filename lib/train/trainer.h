@@ -79,6 +79,8 @@ void trainer_free(struct trainer *t);
  * STATUS_NUMBERS with the first op that made it.
  */
 int trainer_step(struct trainer *t, const struct batch *b, struct step_report *r);
+/* The same without looking at what came of it, and without counting it: for timing. */
+int trainer_enqueue(struct trainer *t, const struct batch *b);
 /* The loss alone (forward), for judging a calibration map. */
 int trainer_loss(struct trainer *t, const struct batch *b, double *loss);
 

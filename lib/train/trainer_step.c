@@ -134,17 +134,15 @@ static int run_shards(struct trainer *t, const struct batch *b)
 		clear(t);
 		program_forward(t->train, &step);
 		program_backward(t->train, &step);
+		if (shards == 1)
+			return 0;
 		read_report(t, t->report);
 		add_report(t, i);
-		if (shards > 1)
-			add_gradients(t, i, &step);
+		add_gradients(t, i, &step);
 	}
-	if (shards > 1) {
-		struct step step = step_of(t, b, 0);
-
-		clear(t);
-		program_forward(t->sums[top_level(t) + 1], &step);
-	}
+	clear(t);
+	program_forward(t->sums[top_level(t) + 1], &(struct step){0});
+	t->in.device->put(t->loss, t->report_tree + top_level(t) * report_size(t), sizeof(real));
 	return 0;
 }
 
@@ -185,17 +183,29 @@ static void report(struct trainer *t, const struct step *step, real norm2, struc
 		.weights = sum + 3 + n};
 }
 
+int trainer_enqueue(struct trainer *t, const struct batch *b)
+{
+	struct step step = step_of(t, b, 0);
+
+	TRY(run_shards(t, b));
+	program_forward(t->update, &step);
+	return 0;
+}
+
 int trainer_step(struct trainer *t, const struct batch *b, struct step_report *r)
 {
 	struct step step = step_of(t, b, 0);
-	real norm2, gate[2], loss;
+	real norm2, gate[2];
 
-	TRY(run_shards(t, b));
-	loss = t->report_tree[top_level(t) * report_size(t)];
-	t->in.device->put(t->loss, &loss, sizeof(loss));
-	program_forward(t->update, &step);
+	TRY(trainer_enqueue(t, b));
+	if (t->in.settings->train.shards == 1) {
+		read_report(t, t->report);
+		add_report(t, 0);
+	}
 	tensor_get(t->update, program_find(t->update, "norm2"), &norm2);
 	tensor_get(t->update, program_find(t->update, "gate"), gate);
+	if (t->in.device->finish)
+		TRY(t->in.device->finish());
 	if (!(gate[1] > 0))
 		return blame(t, b);
 	report(t, &step, norm2, r);

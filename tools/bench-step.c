@@ -1,0 +1,241 @@
+/* Times whole training steps of a network, with its teacher, on random images. */
+#include "lib/base/error.h"
+#include "lib/base/memory.h"
+#include "lib/cli/cli.h"
+#include "lib/cli/recipe.h"
+#include "lib/program/energy.h"
+#include "kernels/philox.h"
+#include "lib/train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+	const char *arch, *teacher;
+	struct recipe recipe;
+	int64_t steps, input;
+	double mlp_ratio;
+	int profile;
+};
+
+enum { KEY_TEACHER = 0x1001, KEY_STEPS, KEY_INPUT, KEY_MLP, KEY_PROFILE };
+
+static const struct argp_option table[] = {
+	{"arch", 'a', "NAME", 0, "Architecture that is trained", 0},
+	{"teacher", KEY_TEACHER, "NAME", 0, "Architecture of the frozen teacher", 0},
+	{"steps", KEY_STEPS, "N", 0, "Steps that are timed, after three (default 20)", 0},
+	{"input", KEY_INPUT, "PIXELS", 0, "Side of the input (default: the architecture's)", 0},
+	{"mlp-ratio", KEY_MLP, "R", 0, "Hidden width of the MLP over the width", 0},
+	{"profile", KEY_PROFILE, 0, 0, "Seconds per op of one more step, call by call", 0},
+	RECIPE_OPTIONS, {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'a':
+		o->arch = arg;
+		return 0;
+	case KEY_TEACHER:
+		o->teacher = arg;
+		return 0;
+	case KEY_STEPS:
+		o->steps = cli_integer(state, "--steps", arg, 1, 1000000);
+		return 0;
+	case KEY_INPUT:
+		o->input = cli_integer(state, "--input", arg, 1, 8192);
+		return 0;
+	case KEY_MLP:
+		o->mlp_ratio = cli_number(state, "--mlp-ratio", arg, 0, 64);
+		return 0;
+	case KEY_PROFILE:
+		o->profile = 1;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is not expected", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->arch)
+			argp_error(state, "--arch is needed");
+		return 0;
+	}
+	return recipe_option(&o->recipe, key, arg, state);
+}
+
+struct bench {
+	const struct options *o;
+	struct settings settings;
+	const struct device *device;
+	struct network *teacher;
+	struct trainer *trainer;
+	struct batch batch;
+	uint8_t *pixels;
+	int32_t *labels, *erase;
+	int64_t *index;
+	float *mix;
+};
+
+static int config_of(
+	const struct options *o, const char *arch, int classes, struct network_config *c)
+{
+	TRY(network_find(arch, c));
+	c->image = o->input ? o->input : c->image;
+	c->classes = classes ? classes : c->classes;
+	return 0;
+}
+
+static int make_teacher(struct bench *b, int64_t classes)
+{
+	struct network_config c;
+
+	if (!b->o->teacher)
+		return 0;
+	TRY(config_of(b->o, b->o->teacher, (int)classes, &c));
+	TRY(network_new(&b->teacher, &c, NULL));
+	TRY(model_allocate(b->teacher->model, b->device, 0));
+	TRY(model_init(b->teacher->model, 0, 7));
+	model_freeze(b->teacher->model, 0, 1);
+	return 0;
+}
+
+static int make_batch(struct bench *b, const struct network_config *c)
+{
+	int64_t n = b->settings.train.batch, size = c->image * c->image * 3;
+
+	b->pixels = memory_new(n * size, 1);
+	b->labels = memory_new(n, sizeof(*b->labels));
+	b->erase = memory_new(n * 6, sizeof(*b->erase));
+	b->index = memory_new(n, sizeof(*b->index));
+	b->mix = memory_new(b->settings.train.shards * 6, sizeof(*b->mix));
+	if (!b->pixels || !b->labels || !b->erase || !b->index || !b->mix)
+		return STATUS_SYSTEM;
+	for (int64_t i = 0; i < n * size; i++) {
+		struct philox r = philox(1, PURPOSE_TEST, 0, (uint64_t)i >> 30, (uint32_t)i / 16);
+
+		b->pixels[i] = (uint8_t)(r.v[i / 4 % 4] >> 8 * (i % 4));
+	}
+	for (int64_t i = 0; i < n; i++)
+		b->labels[i] = (int32_t)(i % c->classes);
+	b->batch = (struct batch){.count = n,
+		.pixels = b->pixels,
+		.labels = b->labels,
+		.index = b->index,
+		.erase = b->erase,
+		.mix = b->mix};
+	return 0;
+}
+
+static int prepare(struct bench *b)
+{
+	struct trainer_inputs in = {.settings = &b->settings, .seed = cli.seed};
+
+	TRY(recipe_apply(&b->o->recipe, &b->settings));
+	TRY(cli_open_device(&b->device));
+	TRY(config_of(b->o, b->o->arch, 0, &in.student));
+	if (b->o->mlp_ratio >= 0)
+		in.student.mlp_ratio = b->o->mlp_ratio;
+	TRY(make_teacher(b, in.student.classes));
+	in.device = b->device;
+	in.teacher = b->teacher;
+	TRY(trainer_new(&b->trainer, &in));
+	TRY(trainer_allocate(b->trainer));
+	TRY(model_init(b->trainer->model, -1, 1));
+	TRY(trainer_start(b->trainer, 1000, 100000));
+	return make_batch(b, &in.student);
+}
+
+static int finish(const struct bench *b)
+{
+	return b->device->finish ? b->device->finish() : 0;
+}
+
+static int run_steps(struct bench *b, int64_t n, double *seconds)
+{
+	double from;
+
+	TRY(finish(b));
+	from = cli_seconds();
+	for (int64_t i = 0; i < n; i++)
+		TRY(trainer_enqueue(b->trainer, &b->batch));
+	TRY(finish(b));
+	*seconds = cli_seconds() - from;
+	return 0;
+}
+
+static void print(const struct bench *b, double seconds, double joules)
+{
+	struct result *r = result_new(stdout);
+	int64_t images = b->o->steps * b->settings.train.batch;
+	struct trainer_memory m;
+
+	trainer_memory(b->trainer, &m);
+	result_text(r, "arch", b->o->arch);
+	result_text(r, "teacher", b->o->teacher ? b->o->teacher : "-");
+	result_int(r, "batch", b->settings.train.batch);
+	result_text(r, "precision", cli.precision);
+	result_text(r, "device", b->device->name);
+	result_real(r, "ms", 1e3 * seconds / b->o->steps, "%.3f");
+	result_real(r, "images_per_s", images / seconds, "%.1f");
+	if (joules > 0)
+		result_real(r, "joules_per_image", joules / images, "%.4f");
+	else
+		result_text(r, "joules_per_image", "-");
+	result_real(r, "memory_mib", m.all / 1048576.0, "%.0f");
+	result_row(r);
+	result_free(r);
+}
+
+static int profile(struct bench *b)
+{
+	double seconds;
+
+	program_profile(b->trainer->train, 1);
+	TRY(run_steps(b, 1, &seconds));
+	program_profile_print(b->trainer->train, stdout);
+	return 0;
+}
+
+static int work(struct bench *b)
+{
+	struct step_report report;
+	double seconds, joules;
+
+	TRY(prepare(b));
+	TRY(trainer_step(b->trainer, &b->batch, &report));
+	TRY(run_steps(b, 2, &seconds));
+	joules = energy_joules(0);
+	TRY(run_steps(b, b->o->steps, &seconds));
+	print(b, seconds, joules < 0 ? -1 : energy_joules(0) - joules);
+	return b->o->profile ? profile(b) : 0;
+}
+
+static int run(const struct options *o)
+{
+	struct bench b = {.o = o};
+	int status = work(&b);
+
+	trainer_free(b.trainer);
+	network_free(b.teacher);
+	free(b.pixels);
+	free(b.labels);
+	free(b.erase);
+	free(b.index);
+	free(b.mix);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {table, parse, 0,
+		"Times whole training steps (teacher, forward, backward, update) on random "
+		"images.\v"
+		"Example:\n"
+		"  bench-step --arch pmamba-t --teacher deit-t --set method=rc --set batch=256 \\\n"
+		"    --device cuda --precision bf16\n",
+		0, 0, 0};
+	struct options o = {.steps = 20, .mlp_ratio = -1};
+
+	cli_start(&argp, argc, argv, &o, CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_JSON);
+	return cli_end(run(&o));
+}
