@@ -9,18 +9,18 @@ LABEL_subcloned := subcloned only
 LABEL_wsab := WSAB only
 LABEL_trans := TransPMamba
 
-# $(call metrics_of,ARM,SIZE): the metrics files of all seeds
-metrics_of = $(foreach s,$(SEED_LIST),$(call run_dir,$(FIGURE3_SET),$1,$2,$(call share_of,$1))/$s/metrics.tsv)
+# $(call of_seeds,ARM,SIZE,FILE): a file of the runs of all seeds
+of_seeds = $(foreach s,$(SEED_LIST),$(call run_dir,$(FIGURE3_SET),$1,$2,$(call share_of,$1))/$s/$3)
 COMMA := ,
 EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
-series_of = --series '$(LABEL_$1)=$(subst $(SPACE),$(COMMA),$(strip $(call metrics_of,$1,$2)))'
+series_of = --series '$(LABEL_$1)=$(subst $(SPACE),$(COMMA),$(strip $(call of_seeds,$1,$2,metrics.tsv)))'
 
 # $1 SIZE, $2 the picture without its ending
 define figure3_rules
 FIGURE3 += $2.png $2.svg $2.tsv
 FIGURE3_ENDS += $2.ends.tsv
-$2.png $2.svg $2.tsv $2.ends.tsv &: $(foreach a,$(FIGURE3_ARMS),$(call metrics_of,$a,$1)) \
+$2.png $2.svg $2.tsv $2.ends.tsv &: $(foreach a,$(FIGURE3_ARMS),$(call of_seeds,$a,$1,last.h5)) \
 		$(BY) $(BIN)/plot-curves
 	@mkdir -p $$(@D)
 	$(Q)$(BIN)/plot-curves --where event=epoch --y task --y valid_top1 $L\

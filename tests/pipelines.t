@@ -77,6 +77,10 @@ calls() {
 	run_make table2
 	[ "$status" -eq 0 ]
 	[ "$(wc -l < "$LOG")" -eq "$before" ]
+	# what is deleted is made again, and nothing else
+	rm build/results/tiny/table2/rows/trans-s.shapes.0.tsv
+	run_make table2
+	[ "$(wc -l < "$LOG")" -eq "$((before + 1))" ]
 	# tables 5 and 6 share its runs
 	run_make table5 table6
 	[ "$status" -eq 0 ]
@@ -133,7 +137,9 @@ calls() {
 	run_make table2 SIZES=t
 	[ "$status" -eq 2 ]
 	[ ! -e build/runs/tiny/shapes/scratch-t/0/last.h5 ]
-	[ -e build/runs/tiny/shapes/scratch-t/0/state.h5 ]
+	for file in state.h5 best.h5 metrics.tsv; do
+		[ -e build/runs/tiny/shapes/scratch-t/0/$file ]
+	done
 	grep -qP 'scratch-t/0/last.h5\t75$' build/results/tiny/times.tsv
 	unset STAND_IN_FAIL
 	run_make table2 SIZES=t

@@ -5,6 +5,9 @@
 #	$W/SET/probe-SIZE[-SHARE]/   last.h5: the teacher after its short fine-tune
 #	$W/SET/ARM-SIZE[-SHARE]/SEED/ start.h5 map.h5 last.h5 best.h5 metrics.tsv state.h5
 #
+# Only last.h5 is a target: state, best weights and metrics grow with a run and are needed to go on with
+# it, and Make deletes targets of a recipe that is interrupted.
+#
 # An ARM is a way to make a student. Of it here: where its weights begin (fresh or subclone), whether
 # a map is calibrated first, whether it sees a teacher. Everything else is its recipe.
 
@@ -56,8 +59,7 @@ $W/$1/teacher-$2/init.h5: $(WEIGHTS_$2) $(BY) $(BIN)/import-weights
 endef
 
 define teacher_trained
-$W/$1/teacher-$2/last.h5 $W/$1/teacher-$2/best.h5 $W/$1/teacher-$2/metrics.tsv &: \
-		$W/$1/teacher-$2/init.h5 $D/$1/train.h5 $(VALID_$1) $(call in_order,teacher,$2) \
+$W/$1/teacher-$2/last.h5: $W/$1/teacher-$2/init.h5 $D/$1/train.h5 $(VALID_$1) $(call in_order,teacher,$2) \
 		$(BY) $(BIN)/distill-step
 	@pipelines/make/drop-old-state $W/$1/teacher-$2/state.h5 $$^
 	$$(Q)$$(RUN) $(BIN)/distill-step --method task --seed 0 $L\
@@ -69,7 +71,8 @@ endef
 
 # Published weights that already know the classes are used as they are.
 define teacher_as_it_is
-$W/$1/teacher-$2/last.h5 $W/$1/teacher-$2/best.h5: $W/$1/teacher-$2/init.h5
+$W/$1/teacher-$2/last.h5: $W/$1/teacher-$2/init.h5
+	ln -f $$< $W/$1/teacher-$2/best.h5
 	ln -f $$< $$@
 endef
 
@@ -126,7 +129,7 @@ $6/map.h5: $7 $(call teacher_of,$1,$3) $(call students_of,$1,$4) \
 endef
 
 define training_rules
-$6/last.h5 $6/best.h5 $6/metrics.tsv &: $7 $(call students_of,$1,$4) $(VALID_$1) \
+$6/last.h5: $7 $(call students_of,$1,$4) $(VALID_$1) \
 		$(if $(filter $2,$(ARMS_TAUGHT)),$(call teacher_of,$1,$3)) \
 		$(if $(filter $2,$(ARMS_CALIBRATED)),$6/map.h5) \
 		$(call in_order,student,$3) $(RECIPE_$2) $(BY) $(BIN)/distill-step
