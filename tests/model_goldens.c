@@ -1,7 +1,8 @@
 /*
  * Networks against the public implementations: weights imported from a checkpoint in their own
  * names, then logits, the output of every block, the final tokens and the gradient of every
- * parameter. tests/golden/make_networks.py made the files, in double precision.
+ * parameter; with the fast loops and with the plain ones. tests/golden/make_networks.py made the
+ * files, in double precision.
  */
 #include <unistd.h>
 #include "lib/base/error.h"
@@ -113,6 +114,7 @@ static void compare(
 
 struct running {
 	const struct golden *golden;
+	const struct device *device;
 	struct checkpoint *values;
 	struct network *net;
 	struct program *program;
@@ -162,8 +164,8 @@ static int start(struct running *r, enum program_mode mode)
 	}
 	if (mode != PROGRAM_EVAL)
 		program_seed(r->program, r->out.logits);
-	TRY(program_plan(r->program, device_cpu()));
-	r->block = device_cpu()->alloc(program_bytes(r->program));
+	TRY(program_plan(r->program, r->device));
+	r->block = r->device->alloc(program_bytes(r->program));
 	TRY(program_bind(r->program, r->block));
 	put_input(r, image);
 	program_forward(r->program, &(struct step){.divisor = 1, .scale = 1});
@@ -173,7 +175,7 @@ static int start(struct running *r, enum program_mode mode)
 static void finish(struct running *r)
 {
 	program_free(r->program);
-	device_cpu()->release(r->block);
+	r->device->release(r->block);
 	r->program = NULL;
 	r->block = NULL;
 }
@@ -253,7 +255,7 @@ static void backward(struct running *r)
 
 	for (int64_t i = 0; i < n; i++)
 		seed[i] = (real)cos(0.3 * i);
-	device_cpu()->zero(r->net->model->grad, r->net->model->size * sizeof(real));
+	r->device->zero(r->net->model->grad, r->net->model->size * sizeof(real));
 	tensor_put_grad(r->program, r->out.logits, seed);
 	program_backward(r->program, &(struct step){.divisor = 1, .scale = 1});
 	free(seed);
@@ -320,7 +322,7 @@ static int load(struct running *r)
 	snprintf(path, sizeof(path), "%s/%s.h5", folder, r->golden->name);
 	source.path = path;
 	TRY(import(r->golden, path));
-	TRY(weights_open(&r->net, &f, &source, device_cpu()));
+	TRY(weights_open(&r->net, &f, &source, r->device));
 	h5_close(&f);
 	snprintf(file, sizeof(file), FOLDER "%s-golden.safetensors", r->golden->name);
 	return checkpoint_open(&r->values, file, NULL);
@@ -357,16 +359,17 @@ static int run_training(struct running *r)
 	return status;
 }
 
-static void test_network(const struct golden *g)
+static void test_network(const struct golden *g, const struct device *device)
 {
-	struct running r = {g};
+	struct running r = {g, device};
 	int status = load(&r);
 
 	if (!status)
 		status = run_eval(&r);
 	if (!status && checkpoint_find(r.values, "tokens"))
 		status = run_training(&r);
-	if (!ok(!status, "%s: imported, loaded and run", g->name))
+	if (!ok(!status, "%s: imported, loaded and run: %s loops", g->name,
+		    device->plain ? "plain" : "fast"))
 		diag("%s", error_message());
 	checkpoint_close(&r.values);
 	network_free(r.net);
@@ -402,7 +405,8 @@ int main(void)
 	if (!mkdtemp(folder))
 		return 1;
 	for (size_t i = 0; i < sizeof(goldens) / sizeof(*goldens); i++)
-		test_network(&goldens[i]);
+		for (int plain = 0; plain < 2; plain++)
+			test_network(&goldens[i], plain ? device_cpu_plain() : device_cpu());
 	test_positions();
 	snprintf(command, sizeof(command), "rm -r %s", folder);
 	ok(system(command) == 0, "the folder is removed");
