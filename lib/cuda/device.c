@@ -67,11 +67,45 @@ static void device_release(void *p)
 	cudaFree(p);
 }
 
-/* From pageable memory: staged before the call returns, so the caller may reuse it. */
+/*
+ * Pinned buffers that copies pass through in turn, so that the host goes on while earlier work is
+ * still running; a buffer is taken again when its copy is done.
+ */
+#define STAGES 6
+#define STAGE_BYTES ((size_t)8 << 20)
+
+static struct stage {
+	char *host;
+	cudaEvent_t done;
+} stages[STAGES];
+static int next_stage;
+
+static int stages_start(void)
+{
+	for (int i = 0; i < STAGES; i++)
+		if (cudaMallocHost((void **)&stages[i].host, STAGE_BYTES) != cudaSuccess ||
+			cudaEventCreateWithFlags(&stages[i].done, cudaEventDisableTiming) !=
+				cudaSuccess)
+			return cuda_host->error(STATUS_SYSTEM,
+				"out of memory: %zu MiB of pinned memory asked for",
+				STAGES * STAGE_BYTES >> 20);
+	return 0;
+}
+
+/* The caller may reuse host when the call returns. */
 static void device_put(void *to, const void *host, size_t bytes)
 {
-	cuda_failed(cudaMemcpyAsync(to, host, bytes, cudaMemcpyHostToDevice, cuda_stream),
-		"copying to the GPU");
+	for (size_t at = 0; at < bytes; at += STAGE_BYTES) {
+		struct stage *s = &stages[next_stage++ % STAGES];
+		size_t n = bytes - at < STAGE_BYTES ? bytes - at : STAGE_BYTES;
+
+		cuda_failed(cudaEventSynchronize(s->done), "waiting for a copy");
+		memcpy(s->host, (const char *)host + at, n);
+		cuda_failed(cudaMemcpyAsync((char *)to + at, s->host, n, cudaMemcpyHostToDevice,
+				    cuda_stream),
+			"copying to the GPU");
+		cuda_failed(cudaEventRecord(s->done, cuda_stream), "recording a copy");
+	}
 }
 
 static void device_get(void *host, const void *from, size_t bytes)
@@ -212,6 +246,7 @@ __attribute__((visibility("default"))) int transmamba_cuda_open(
 	d->graph_free = graph_free;
 	d->finish = finish;
 	d->memory_free = memory_now_free;
+	TRY(stages_start());
 	device_step = device_alloc(sizeof(*device_step));
 	if (!device_step)
 		return STATUS_SYSTEM;
