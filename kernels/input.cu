@@ -150,21 +150,24 @@ void accumulate_cuda(const struct accumulate *p, float *a, const float *b)
 }
 
 static __global__ void gate_kernel(
-	struct update_gate p, float *gate, const float *norm2, const float *loss)
+	struct update_gate p, float *gate, const float *norm2, const float *loss, float *failed)
 {
-	int finite = isfinite(*norm2) && isfinite(*loss);
+	int finite = isfinite(*norm2) && isfinite(*loss) && !(failed && *failed > 0);
 	double factor = 1;
 
 	if (finite && p.max_norm > 0)
 		factor = p.max_norm / (sqrt((double)*norm2) + 1e-6);
 	gate[0] = finite ? (float)(factor < 1 ? factor : 1) : 0;
 	gate[1] = finite;
+	if (failed && !finite)
+		*failed = 1;
 }
 
 void update_gate_cuda(
-	const struct update_gate *p, float *gate, const float *norm2, const float *loss)
+	const struct update_gate *p, float *gate, const float *norm2, const float *loss,
+	float *failed)
 {
-	gate_kernel<<<1, 1, 0, cuda_stream>>>(*p, gate, norm2, loss);
+	gate_kernel<<<1, 1, 0, cuda_stream>>>(*p, gate, norm2, loss, failed);
 }
 
 static __device__ double power(double beta, int64_t t)

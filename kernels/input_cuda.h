@@ -20,8 +20,8 @@ void soft_target_cuda(
 /* work: a double per 65,536 values */
 void sumsq_cuda(const struct sumsq *p, float *y, const float *x, double *work);
 void accumulate_cuda(const struct accumulate *p, float *a, const float *b);
-void update_gate_cuda(
-	const struct update_gate *p, float *gate, const float *norm2, const float *loss);
+void update_gate_cuda(const struct update_gate *p, float *gate, const float *norm2,
+	const float *loss, float *failed);
 void adamw_cuda(const struct adamw *p, float *w, float *m, float *v, const float *grad,
 	const float *gate, const struct step *step);
 void sgd_cuda(const struct sgd *p, float *w, float *m, const float *grad, const float *gate,

@@ -63,15 +63,17 @@ void accumulate_forward(const struct accumulate *p, real *a, const real *b)
 }
 
 void update_gate_forward(
-	const struct update_gate *p, real *gate, const real *norm2, const real *loss)
+	const struct update_gate *p, real *gate, const real *norm2, const real *loss, real *failed)
 {
-	int finite = isfinite(*norm2) && isfinite(*loss);
+	int finite = isfinite(*norm2) && isfinite(*loss) && !(failed && *failed > 0);
 	double factor = 1;
 
 	if (finite && p->max_norm > 0)
 		factor = p->max_norm / (sqrt((double)*norm2) + 1e-6);
 	gate[0] = finite ? (real)(factor < 1 ? factor : 1) : 0;
 	gate[1] = finite;
+	if (failed && !finite)
+		*failed = 1;
 }
 
 static int is_shut(const real *gate)

@@ -7,7 +7,8 @@
  *			neighbours first
  *	accumulate	a += b
  *	gate		norm = sqrt(norm2); [0] = min(1, max_norm / (norm + 1e-6)), 1 where
- *			max_norm is 0; [1] = 1 if norm2 and the loss are finite, else both are 0
+ *			max_norm is 0; [1] = 1 if norm2 and the loss are finite, else both are 0;
+ *			once that happens *failed is 1 and both stay 0 (failed NULL: no memory)
  *	adamw		w *= 1 - lr decay; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2;
  *			w -= lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)
  *	sgd		m = momentum m + g + decay w; w -= lr m
@@ -40,7 +41,7 @@ struct update_gate {
 	real max_norm;
 };
 void update_gate_forward(
-	const struct update_gate *p, real *gate, const real *norm2, const real *loss);
+	const struct update_gate *p, real *gate, const real *norm2, const real *loss, real *failed);
 
 struct adamw {
 	int64_t count;

@@ -152,8 +152,8 @@ static void gate_of(double max_norm, float *loss, float *norm2, float gate[2])
 	struct update u = {program_new(PROGRAM_EVAL), NULL};
 	tensor n = program_keep(u.p, sumsq(u.p, array(u.p, "g", g)), "norm2");
 	tensor t = program_keep(u.p,
-		update_gate(
-			u.p, n, program_external(u.p, "loss", TYPE_REAL, 1, loss), (real)max_norm),
+		update_gate(u.p, n, program_external(u.p, "loss", TYPE_REAL, 1, loss), NULL,
+			(real)max_norm),
 		"gate");
 
 	update_open(&u);

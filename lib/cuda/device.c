@@ -120,6 +120,40 @@ static void device_zero(void *p, size_t bytes)
 	cuda_failed(cudaMemsetAsync(p, 0, bytes, cuda_stream), "clearing memory");
 }
 
+#define FETCH_BYTES ((size_t)1 << 16)
+
+static struct fetch {
+	char *host;
+	cudaEvent_t done;
+} fetches[2];
+
+static int fetches_start(void)
+{
+	for (int i = 0; i < 2; i++)
+		if (cudaMallocHost((void **)&fetches[i].host, FETCH_BYTES) != cudaSuccess ||
+			cudaEventCreateWithFlags(&fetches[i].done, cudaEventDisableTiming) !=
+				cudaSuccess)
+			return cuda_host->error(STATUS_SYSTEM, "out of pinned memory");
+	return 0;
+}
+
+static void fetch(int slot, size_t at, const void *from, size_t bytes)
+{
+	struct fetch *f = &fetches[slot];
+
+	if (cuda_failed_status(at + bytes > FETCH_BYTES, "fetching too much", (int)at))
+		return;
+	cuda_failed(cudaMemcpyAsync(f->host + at, from, bytes, cudaMemcpyDeviceToHost, cuda_stream),
+		"copying from the GPU");
+	cuda_failed(cudaEventRecord(f->done, cuda_stream), "recording a copy");
+}
+
+static const void *fetched(int slot)
+{
+	cuda_failed(cudaEventSynchronize(fetches[slot].done), "waiting for the GPU");
+	return fetches[slot].host;
+}
+
 static const struct step *put_step(const struct step *host)
 {
 	device_put(device_step, host, sizeof(*host));
@@ -246,7 +280,10 @@ __attribute__((visibility("default"))) int transmamba_cuda_open(
 	d->graph_free = graph_free;
 	d->finish = finish;
 	d->memory_free = memory_now_free;
+	d->fetch = fetch;
+	d->fetched = fetched;
 	TRY(stages_start());
+	TRY(fetches_start());
 	device_step = device_alloc(sizeof(*device_step));
 	if (!device_step)
 		return STATUS_SYSTEM;

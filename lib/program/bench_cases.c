@@ -306,7 +306,7 @@ static tensor build_accumulate(struct program *p, const int64_t *n)
 static tensor build_update_gate(struct program *p, const int64_t *n)
 {
 	return update_gate(p, constant(p, "norm2", TYPE_REAL, 1, 1, 0, 0, 0),
-		constant(p, "loss", TYPE_REAL, 1, 1, 0, 0, 0), 1);
+		constant(p, "loss", TYPE_REAL, 1, 1, 0, 0, 0), NULL, 1);
 }
 
 static tensor gate_of(struct program *p)

@@ -22,7 +22,7 @@ const struct op_impl cpu_accumulate = {"accumulate", accumulate_fwd, NULL, NULL}
 
 static void gate_fwd(const struct call *c, const struct run *r)
 {
-	update_gate_forward(c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1));
+	update_gate_forward(c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1), call_in(c, 2));
 }
 
 const struct op_impl cpu_update_gate = {"update_gate", gate_fwd, NULL, NULL};

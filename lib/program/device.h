@@ -34,6 +34,12 @@ struct device {
 	void *(*capture_end)(void);
 	void (*graph_launch)(void *graph);
 	void (*graph_free)(void *graph);
+	/*
+	 * Values on their way back: fetch adds bytes to what a slot (0 or 1) will hold, from its
+	 * place `at` on; fetched waits for all of them. Copies are in order with the walks.
+	 */
+	void (*fetch)(int slot, size_t at, const void *from, size_t bytes);
+	const void *(*fetched)(int slot);
 	/* Waits for the device; 0, or the first error since the last call, recorded. */
 	int (*finish)(void);
 	size_t (*memory_free)(void);

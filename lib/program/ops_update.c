@@ -49,14 +49,14 @@ void accumulate(struct program *p, tensor a, tensor b)
 		record(p, OP_accumulate, 2, (tensor[]){a, b}, NULL, &s, sizeof(s));
 }
 
-tensor update_gate(struct program *p, tensor norm2, tensor loss, real max_norm)
+tensor update_gate(struct program *p, tensor norm2, tensor loss, tensor failed, real max_norm)
 {
 	struct update_gate s = {max_norm};
 
 	if (norm2->count != 1 || loss->count != 1)
 		return program_refuse(p, "update_gate: norm %s and loss %s must be scalars",
 			shape_text(norm2->dims, norm2->shape), shape_text(loss->dims, loss->shape));
-	return record(p, OP_update_gate, 2, (tensor[]){norm2, loss},
+	return record(p, OP_update_gate, 3, (tensor[]){norm2, loss, failed},
 		program_tensor(p, TYPE_REAL, 1, (int64_t[]){2}), &s, sizeof(s));
 }
 

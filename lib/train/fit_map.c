@@ -151,6 +151,8 @@ static int pass(struct fit *f, const volatile sig_atomic_t *stop,
 		TRY(batches_seek(f->batches, 0, i));
 		TRY(batches_next(f->batches, &b));
 		TRY(trainer_step(f->t, &b, &step));
+		if (!step.step)
+			TRY(trainer_drain(f->t, &step));
 		if (tick)
 			tick(tick_data,
 				&(struct loop_tick){

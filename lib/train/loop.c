@@ -3,6 +3,7 @@
 #include "lib/base/memory.h"
 #include "lib/models/weights.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +16,7 @@ struct loop {
 	struct metrics metrics;
 	struct run_state state;
 	double start, saved, epoch_start;
+	double lr;
 	int64_t epoch_images; /* of this epoch, in this process */
 	int64_t steps;
 };
@@ -152,22 +154,66 @@ static int end_epoch(struct loop *l, double lr)
 	return save_state(l);
 }
 
+static int record(struct loop *l, const struct step_report *r)
+{
+	if (!r->step)
+		return 0;
+	l->lr = r->lr;
+	TRY(metrics_step(&l->metrics, r, r->step, (double)r->step / l->t->per_epoch, rate(l),
+		now() - l->start));
+	tick(l, r->loss, NULL);
+	return 0;
+}
+
+/* The failed step's batch is made again, and the step replayed op by op. */
+static int find_cause(struct loop *l)
+{
+	char message[256];
+	struct batch b;
+
+	snprintf(message, sizeof(message), "%s", error_message());
+	if (!l->t->in.device->fetch)
+		return STATUS_NUMBERS;
+	l->t->step = l->t->failed;
+	if (batches_seek(
+		    l->batches, l->t->failed / l->t->per_epoch, l->t->failed % l->t->per_epoch) ||
+		batches_next(l->batches, &b))
+		return error(STATUS_NUMBERS, "%s", message);
+	return trainer_blame(l->t, &b);
+}
+
+/* Everything that was begun is done and reported. */
+static int drain(struct loop *l)
+{
+	struct step_report r;
+	int status = trainer_drain(l->t, &r);
+
+	if (status)
+		return status == STATUS_NUMBERS ? find_cause(l) : status;
+	return record(l, &r);
+}
+
 static int one_step(struct loop *l)
 {
 	struct step_report r;
 	struct batch b;
+	int status;
 
 	TRY(batches_next(l->batches, &b));
-	TRY(trainer_step(l->t, &b, &r));
+	status = trainer_step(l->t, &b, &r);
+	if (status)
+		return status == STATUS_NUMBERS ? find_cause(l) : status;
 	l->steps++;
 	l->epoch_images += b.count;
-	TRY(metrics_step(&l->metrics, &r, l->t->step, (double)l->t->step / l->t->per_epoch, rate(l),
-		now() - l->start));
-	tick(l, r.loss, NULL);
-	if (l->t->step % l->t->per_epoch == 0 || l->t->step == l->t->total)
-		return end_epoch(l, r.lr);
-	if (now() - l->saved > l->in->save_every)
+	TRY(record(l, &r));
+	if (l->t->step % l->t->per_epoch == 0 || l->t->step == l->t->total) {
+		TRY(drain(l));
+		return end_epoch(l, l->lr);
+	}
+	if (now() - l->saved > l->in->save_every) {
+		TRY(drain(l));
 		return save_state(l);
+	}
 	return 0;
 }
 
@@ -181,6 +227,7 @@ static int run(struct loop *l)
 {
 	while (l->t->step < l->t->total) {
 		if (stopped(l)) {
+			TRY(drain(l));
 			TRY(save_state(l));
 			return error(STATUS_AGAIN,
 				"stopped after step %lld of %lld%s: run me again to go on",

@@ -146,6 +146,7 @@ int trainer_new(struct trainer **out, const struct trainer_inputs *in)
 	if (!t)
 		return STATUS_SYSTEM;
 	t->in = *in;
+	t->failed = -1;
 	status = check(t);
 	if (!status)
 		status = make_networks(t);
@@ -227,7 +228,8 @@ int trainer_allocate(struct trainer *t)
 	t->moment1 = d->alloc(moment);
 	t->moment2 = adam ? d->alloc(moment) : NULL;
 	t->loss = d->alloc(sizeof(real));
-	if (!t->block || !t->moment1 || (adam && !t->moment2) || !t->loss)
+	t->sticky = d->alloc(sizeof(real));
+	if (!t->block || !t->moment1 || (adam && !t->moment2) || !t->loss || !t->sticky)
 		return STATUS_SYSTEM;
 	for (int i = 0; levels(t) && i <= levels(t); i++) {
 		t->tree[i] = d->alloc(sums_bytes(t));
@@ -351,7 +353,7 @@ static int build_update(struct trainer *t)
 	program_keep(p, norm2, "norm2");
 	gate = update_gate(p, norm2,
 		external(p, "loss", 1, levels(t) ? t->loss : (real *)t->objective.loss->data),
-		(real)t->in.settings->train.clip);
+		external(p, "failed", 1, t->sticky), (real)t->in.settings->train.clip);
 	program_keep(p, gate, "gate");
 	update_weights(t, gate);
 	if (!t->in.map_only)
@@ -426,6 +428,7 @@ void trainer_free(struct trainer *t)
 	d->release(t->moment1);
 	d->release(t->moment2);
 	d->release(t->loss);
+	d->release(t->sticky);
 	for (int i = 0; i < TRAINER_LEVELS; i++)
 		d->release(t->tree[i]);
 	free(t->report);

@@ -35,6 +35,7 @@ struct trainer_inputs {
 
 /* Means over the global batch. */
 struct step_report {
+	int64_t step; /* steps done with it, from 1; 0: nothing to report yet */
 	double loss, task, distill, lr, norm; /* norm of the gradient before clipping */
 	int layers, directions;		      /* of cosines and weights; 0: none */
 	const real *cosines, *weights;	      /* (layers, directions) */
@@ -56,10 +57,12 @@ struct trainer {
 	tensor pixels, labels, erase, mix, tokens, logits; /* inputs of `train` */
 	real *moment1, *moment2;    /* (model->size); SGD has the first alone */
 	real *tree[TRAINER_LEVELS]; /* gradients, then statistics: shards > 1 */
-	real *loss;		    /* device: of the global batch */
+	real *loss, *sticky;	    /* device: of the global batch; 1 after a failed step */
 	real *report, *report_tree; /* host */
 	real *host_tokens, *host_logits;
 	int64_t teacher_grid;
+	int64_t failed;			/* step whose numbers were not finite; -1: none */
+	int64_t pending[2];		/* steps (from 1) whose reports are on their way; 0: none */
 	int64_t step, per_epoch, total; /* steps done, in an epoch, in all */
 };
 
@@ -75,10 +78,17 @@ int trainer_start(struct trainer *t, int64_t per_epoch, int64_t total);
 void trainer_free(struct trainer *t);
 
 /*
- * A step on batch b. A loss or gradient that is not finite leaves the weights as they were and gives
- * STATUS_NUMBERS with the first op that made it.
+ * A step on batch b. On the CPU r tells of this step; on a device that works on by itself, of the one
+ * before (r->step 0: of none yet), so that the device never waits.
+ *
+ * A loss or gradient that is not finite leaves the weights as they were, for this step and all later
+ * ones: STATUS_NUMBERS, t->failed is the step (done before it, from 0). trainer_blame, with that
+ * step's batch, records the first op that made it; on the CPU that has been done.
  */
 int trainer_step(struct trainer *t, const struct batch *b, struct step_report *r);
+/* The report that is still out; r->step 0 when there is none. Before weights are looked at. */
+int trainer_drain(struct trainer *t, struct step_report *r);
+int trainer_blame(struct trainer *t, const struct batch *b);
 /* The same without looking at what came of it, and without counting it: for timing. */
 int trainer_enqueue(struct trainer *t, const struct batch *b);
 /* The loss alone (forward), for judging a calibration map. */

@@ -148,7 +148,7 @@ static int run_shards(struct trainer *t, const struct batch *b)
 
 /* --- numbers that are not finite --- */
 
-static int blame(struct trainer *t, const struct batch *b)
+int trainer_blame(struct trainer *t, const struct batch *b)
 {
 	for (int64_t i = 0; i < t->in.settings->train.shards; i++) {
 		struct step step = step_of(t, b, i);
@@ -164,18 +164,20 @@ static int blame(struct trainer *t, const struct batch *b)
 		(long long)t->step + 1);
 }
 
-static void report(struct trainer *t, const struct step *step, real norm2, struct step_report *r)
+static void report(struct trainer *t, int64_t step, real norm2, struct step_report *r)
 {
+	const struct train_settings *s = &t->in.settings->train;
 	int64_t n = (int64_t)t->objective.layers * t->objective.directions;
 	real *sum = t->report_tree + top_level(t) * report_size(t);
-	real scale = (real)1 / t->in.settings->train.shards;
+	real scale = (real)1 / s->shards;
 
 	for (int64_t i = 3; i < 3 + 2 * n; i++)
 		sum[i] *= scale;
-	*r = (struct step_report){.loss = sum[0],
+	*r = (struct step_report){.step = step,
+		.loss = sum[0],
 		.task = sum[1],
 		.distill = sum[2],
-		.lr = step->lr,
+		.lr = (real)settings_lr(s, step - 1, t->per_epoch, t->total),
 		.norm = sqrt(norm2),
 		.layers = t->objective.layers,
 		.directions = t->objective.directions,
@@ -192,12 +194,72 @@ int trainer_enqueue(struct trainer *t, const struct batch *b)
 	return 0;
 }
 
-int trainer_step(struct trainer *t, const struct batch *b, struct step_report *r)
+/* --- reports that come later: one shard, on a device that fetches --- */
+
+static int comes_later(const struct trainer *t)
 {
-	struct step step = step_of(t, b, 0);
+	return t->in.device->fetch && t->in.settings->train.shards == 1;
+}
+
+/* norm2, gate, then the report, in the order of read_report. */
+static void send_report(struct trainer *t)
+{
+	const struct device *d = t->in.device;
+	const struct objective *o = &t->objective;
+	const tensor parts[] = {program_find(t->update, "norm2"), program_find(t->update, "gate"),
+		o->loss, o->task, o->distill, o->cosines, o->weights};
+	int slot = (int)(t->step & 1);
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		size_t bytes = (parts[i] ? parts[i]->count : i < 5) * sizeof(real);
+
+		if (parts[i])
+			d->fetch(slot, at, parts[i]->data, bytes);
+		at += bytes;
+	}
+	t->pending[slot] = t->step + 1;
+}
+
+static int receive_report(struct trainer *t, int slot, struct step_report *r)
+{
+	int64_t step = t->pending[slot];
+	const real *host;
+
+	r->step = 0;
+	if (!step)
+		return 0;
+	t->pending[slot] = 0;
+	host = t->in.device->fetched(slot);
+	if (!(host[2] > 0)) {
+		t->failed = step - 1;
+		return error(STATUS_NUMBERS, "step %lld: loss or gradient is not finite",
+			(long long)step);
+	}
+	memcpy(t->report, host + 3, report_size(t) * sizeof(*host));
+	if (!t->objective.task)
+		t->report[1] = 0;
+	if (!t->objective.distill)
+		t->report[2] = 0;
+	add_report(t, 0);
+	report(t, step, host[0], r);
+	return 0;
+}
+
+int trainer_drain(struct trainer *t, struct step_report *r)
+{
+	r->step = 0;
+	if (!comes_later(t))
+		return 0;
+	TRY(receive_report(t, (int)(t->step & 1) ^ 1, r));
+	return t->in.device->finish();
+}
+
+/* What the update just made of this step, at once. */
+static int read_update(struct trainer *t, const struct batch *b, struct step_report *r)
+{
 	real norm2, gate[2];
 
-	TRY(trainer_enqueue(t, b));
 	if (t->in.settings->train.shards == 1) {
 		read_report(t, t->report);
 		add_report(t, 0);
@@ -206,11 +268,23 @@ int trainer_step(struct trainer *t, const struct batch *b, struct step_report *r
 	tensor_get(t->update, program_find(t->update, "gate"), gate);
 	if (t->in.device->finish)
 		TRY(t->in.device->finish());
-	if (!(gate[1] > 0))
-		return blame(t, b);
-	report(t, &step, norm2, r);
+	if (!(gate[1] > 0)) {
+		t->failed = t->step;
+		return trainer_blame(t, b);
+	}
+	report(t, t->step + 1, norm2, r);
 	t->step++;
 	return 0;
+}
+
+int trainer_step(struct trainer *t, const struct batch *b, struct step_report *r)
+{
+	TRY(trainer_enqueue(t, b));
+	if (!comes_later(t))
+		return read_update(t, b, r);
+	send_report(t);
+	t->step++;
+	return receive_report(t, (int)(t->step & 1), r);
 }
 
 int trainer_loss(struct trainer *t, const struct batch *b, double *loss)
@@ -227,6 +301,6 @@ int trainer_loss(struct trainer *t, const struct batch *b, double *loss)
 		*loss += t->report[0];
 	}
 	if (!isfinite(*loss))
-		return blame(t, b);
+		return trainer_blame(t, b);
 	return 0;
 }

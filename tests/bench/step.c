@@ -67,7 +67,7 @@ static int build_update(struct bench *b)
 	tensor grad = program_external(p, "grad", TYPE_REAL, m->size, m->grad), norm, gate;
 
 	norm = sumsq(p, grad);
-	gate = update_gate(p, norm, program_external(p, "loss", TYPE_REAL, 1, &loss), 1);
+	gate = update_gate(p, norm, program_external(p, "loss", TYPE_REAL, 1, &loss), NULL, 1);
 	adamw(p, &s, program_external(p, "weight", TYPE_REAL, m->size, m->data),
 		program_external(p, "m", TYPE_REAL, m->size, calloc(m->size, sizeof(float))),
 		program_external(p, "v", TYPE_REAL, m->size, calloc(m->size, sizeof(float))), grad,
