@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_CLASSES 1000000
+
 int predictions_begin(struct predictions *p, int64_t count, int64_t classes)
 {
 	p->count = count;
 	p->classes = classes;
-	p->logits = memory_new(count * classes, sizeof(*p->logits));
+	p->logits = memory_new(count, classes * sizeof(*p->logits));
 	p->seen = memory_new(count, 1);
 	return p->logits && p->seen ? 0 : STATUS_SYSTEM;
 }
@@ -104,6 +106,9 @@ static int read_logits(struct predictions *p, const struct dataset *d, struct h5
 		return error(STATUS_DATA,
 			"%s: logits do not fit the data: %lld images of %lld classes", h5_path(f),
 			(long long)d->count, (long long)d->classes);
+	if (shape[1] < 1 || shape[1] > MOST_CLASSES)
+		return error(STATUS_DATA, "%s: logits of %lld classes: 1 to %d are wanted",
+			h5_path(f), (long long)shape[1], MOST_CLASSES);
 	TRY(predictions_begin(p, shape[0], shape[1]));
 	TRY(h5_read(f, "logits", H5_F32, 0, p->count, p->logits));
 	for (int64_t i = 0; i < p->count * p->classes; i++)
