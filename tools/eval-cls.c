@@ -203,10 +203,11 @@ static int finish(const struct options *o, struct dataset *data, const struct ju
 	if (!data->classes)
 		return predictions_print(p, data, stdout);
 	TRY(print_row(o, data, j, best));
-	if (!(percent(j->scores.top1, j->scores.count) >= o->min))
-		return error(STATUS_NO, "top-1 of %.2f %% is below %.2f %%",
-			percent(j->scores.top1, j->scores.count), o->min);
-	return 0;
+	if (percent(j->scores.top1, j->scores.count) >= o->min)
+		return 0;
+	cli_warn("top-1 of %.2f %% is below %.2f %%", percent(j->scores.top1, j->scores.count),
+		o->min);
+	return STATUS_NO;
 }
 
 static int work(const struct options *o, struct dataset *data, struct predictions *p)
