@@ -115,6 +115,29 @@ static tensor build_batchnorm(struct program *p, const int64_t *n)
 	return y;
 }
 
+static tensor case_norm(struct program *p, tensor x, const char *const *names)
+{
+	int64_t C = tensor_last(x);
+
+	return batchnorm(p, x, case_input(p, names[0], 1, C, 0, 0, 0),
+		case_input(p, names[1], 1, C, 0, 0, 0),
+		case_constant(p, names[2], TYPE_REAL, 1, C, 0, 0, 0),
+		case_constant(p, names[3], TYPE_REAL, 1, C, 0, 0, 0), 1e-5, 0);
+}
+
+/* Convolutions of what ops store. n: batch, size, cin, c, k of the second, stride, pad + 1 */
+static tensor build_stem(struct program *p, const int64_t *n)
+{
+	static const char *const first[] = {"w1", "b1", "m1", "v1"};
+	static const char *const second[] = {"w2", "b2", "m2", "v2"};
+	tensor x = case_input(p, "x", 4, n[0], n[1], n[1] + 1, n[2]);
+
+	x = conv2d(p, x, case_input(p, "weight1", 4, n[3], n[2], 3, 3), NULL, 1, 1);
+	x = case_norm(p, x, first);
+	x = conv2d(p, x, case_input(p, "weight2", 4, n[3], n[3], n[4], n[4]), NULL, n[5], n[6] - 1);
+	return case_norm(p, x, second);
+}
+
 static const struct op_case cases_image[] = {
 	{"insert_token", build_insert_token, {3, 31, 33, 1}},
 	{"insert_token", build_insert_token, {5, 197, 48, 99}},
@@ -149,6 +172,10 @@ static const struct op_case cases_image[] = {
 	{"conv2d", build_conv2d, {2, 31, 64, 64, 3, 1, 2}, NULL, 0, 1},
 	{"conv2d", build_conv2d, {16, 16, 16, 16, 3, 1, 2}, NULL, 0, 1},
 	{"conv2d patches", build_conv2d, {3, 40, 64, 192, 8, 8, 1}, NULL, 0, 1},
+	{"stem", build_stem, {2, 17, 3, 64, 3, 1, 2}, NULL, 0, 1},
+	{"stem", build_stem, {3, 33, 3, 64, 3, 1, 2}, NULL, 0, 1},
+	{"stem", build_stem, {2, 16, 3, 16, 3, 1, 2}, NULL, 0, 1},
+	{"stem", build_stem, {2, 16, 3, 20, 4, 4, 1}, NULL, 0, 1},
 	{"batchnorm", build_batchnorm, {33, 31, 1, 1}},
 	{"batchnorm", build_batchnorm, {600, 64, 1, 2}},
 	{"batchnorm relu", build_batchnorm, {257, 16, 2, 1}},

@@ -41,6 +41,14 @@ static tensor build_dwconv2d(struct program *p, const int64_t *n)
 		case_input(p, "bias", 1, n[3], 0, 0, 0));
 }
 
+/* The second one's input is what an op stores: halves where a program keeps them. */
+static tensor build_dwconv2d_twice(struct program *p, const int64_t *n)
+{
+	return dwconv2d_silu(p, build_dwconv2d(p, n), n[1], n[2],
+		case_input(p, "weight2", 4, n[3], 1, n[4], n[4]),
+		case_input(p, "bias2", 1, n[3], 0, 0, 0));
+}
+
 /* n: batch, L, E; n[3]: 1 causal, 2 mirrored, 3 and 4 the same with segments */
 static tensor build_dwconv1d(struct program *p, const int64_t *n)
 {
@@ -48,6 +56,12 @@ static tensor build_dwconv1d(struct program *p, const int64_t *n)
 		case_input(p, "weight", 3, n[2], 1, 4, 0), case_input(p, "bias", 1, n[2], 0, 0, 0),
 		n[3] % 2 == 0,
 		n[3] > 2 ? case_constant(p, "segments", TYPE_I32, 2, n[0], n[1], 0, 0) : NULL);
+}
+
+static tensor build_dwconv1d_twice(struct program *p, const int64_t *n)
+{
+	return dwconv1d_silu(p, build_dwconv1d(p, n), case_input(p, "weight2", 3, n[2], 1, 4, 0),
+		case_input(p, "bias2", 1, n[2], 0, 0, 0), n[3] % 2 == 0, NULL);
 }
 
 /* n: batch, K, L, E */
@@ -143,11 +157,16 @@ static const struct op_case cases_scan[] = {
 	{"dwconv2d_silu", build_dwconv2d, {2, 4, 4, 33, 7}},
 	{"dwconv2d_silu", build_dwconv2d, {3, 7, 5, 64, 3}},
 	{"dwconv2d_silu", build_dwconv2d, {1, 1, 31, 5, 5}},
+	{"dwconv2d_silu twice", build_dwconv2d_twice, {2, 4, 5, 6, 7}},
+	{"dwconv2d_silu twice", build_dwconv2d_twice, {2, 15, 17, 70, 7}, NULL, 0, 1},
+	{"dwconv2d_silu twice", build_dwconv2d_twice, {3, 14, 14, 33, 3}, NULL, 0, 1},
 	{"dwconv1d_silu", build_dwconv1d, {2, 31, 33, 1}},
 	{"dwconv1d_silu mirrored", build_dwconv1d, {2, 33, 31, 2}},
 	{"dwconv1d_silu segments", build_dwconv1d, {2, 14, 5, 3}, fill_segments},
 	{"dwconv1d_silu mirrored segments", build_dwconv1d, {2, 14, 5, 4}, fill_segments},
 	{"dwconv1d_silu", build_dwconv1d, {1, 1, 3, 1}},
+	{"dwconv1d_silu twice", build_dwconv1d_twice, {2, 35, 6, 1}},
+	{"dwconv1d_silu twice", build_dwconv1d_twice, {3, 197, 34, 2}, NULL, 0, 1},
 	{"gate", build_gate, {2, 4, 31, 33}},
 	{"gate", build_gate, {3, 4, 33, 100}},
 	{"gate merged", build_gate_merged, {2, 31, 33}},
