@@ -1,0 +1,52 @@
+/* The depthwise convolutions, with SiLU. */
+#include "kernels/dwconv1d_cuda.h"
+#include "kernels/dwconv2d_cuda.h"
+#include "lib/cuda/cuda.h"
+
+/* What backward alone reads is not written where there is none. */
+static struct array kept_of(const struct call *c, int i)
+{
+	return c->live ? array_out(c, i) : (struct array){0};
+}
+
+static void conv2d_fwd(const struct call *c, const struct run *r)
+{
+	(void)r;
+	dwconv2d_forward_cuda(c->params, array_out(c, 0), kept_of(c, 1), array_in(c, 0),
+		call_in(c, 1), call_in(c, 2));
+}
+
+static void conv2d_bwd(const struct call *c, const struct run *r)
+{
+	dwconv2d_backward_cuda(c->params, array_dx(c, 0), call_acc(c, 0), call_dx(c, 1),
+		call_dx(c, 2), array_dy(c, 0), array_out(c, 1), array_in(c, 0), call_in(c, 1),
+		r->work);
+}
+
+static int64_t conv2d_work(const struct call *c, int backward)
+{
+	return dwconv2d_work_cuda(c->params, backward);
+}
+
+const struct op_impl cuda_dwconv2d_silu = {"dwconv2d_silu", conv2d_fwd, conv2d_bwd, conv2d_work};
+
+static void conv1d_fwd(const struct call *c, const struct run *r)
+{
+	(void)r;
+	dwconv1d_forward_cuda(c->params, array_out(c, 0), kept_of(c, 1), array_in(c, 0),
+		call_in(c, 1), call_in(c, 2), table_in(c, 3));
+}
+
+static void conv1d_bwd(const struct call *c, const struct run *r)
+{
+	dwconv1d_backward_cuda(c->params, array_dx(c, 0), call_acc(c, 0), call_dx(c, 1),
+		call_dx(c, 2), array_dy(c, 0), array_out(c, 1), array_in(c, 0), call_in(c, 1),
+		table_in(c, 3), r->work);
+}
+
+static int64_t conv1d_work(const struct call *c, int backward)
+{
+	return dwconv1d_work_cuda(c->params, backward);
+}
+
+const struct op_impl cuda_dwconv1d_silu = {"dwconv1d_silu", conv1d_fwd, conv1d_bwd, conv1d_work};
