@@ -1,0 +1,193 @@
+/* Columns of a convolution, and back. */
+#include "kernels/conv2d_cuda.h"
+#include "kernels/pack.cuh"
+
+#define THREADS 256
+#define V 8 /* values a thread writes */
+
+/* Where pixel n of the output lies: its image's offset in x, and its first pixel under a tap. */
+struct origin {
+	int64_t image;
+	int i, j;
+};
+
+struct sizes {
+	int height, width, cin, kernel, stride, pad, rows, cols; /* rows, cols: of the output */
+	int padded;
+};
+
+static __device__ __forceinline__ origin origin_of(const sizes &s, uint32_t n)
+{
+	uint32_t row = n / s.cols;
+
+	return {(int64_t)(row / s.rows) * s.height * s.width,
+		(int)(row % s.rows) * s.stride - s.pad, (int)(n % s.cols) * s.stride - s.pad};
+}
+
+/* Offset in x of channel 0 under a tap, or -1 outside. */
+static __device__ __forceinline__ int64_t under(const sizes &s, const origin &o, int di, int dj)
+{
+	int i = o.i + di, j = o.j + dj;
+
+	if (i < 0 || j < 0 || i >= s.height || j >= s.width)
+		return -1;
+	return (o.image + (int64_t)i * s.width + j) * s.cin;
+}
+
+/* together: V channels of one tap, as cin is a multiple of V */
+template <typename TC, typename TX>
+static __global__ void columns_kernel(
+	TC *columns, const TX *x, sizes s, int64_t pixels, int together)
+{
+	int packs = s.padded / V, taps = s.kernel * s.kernel;
+
+	GRID_STRIDE(n, pixels * packs)
+	{
+		int64_t pixel = n / packs;
+		int k = (int)(n - pixel * packs) * V, tap = k / s.cin, c = k - tap * s.cin;
+		origin o = origin_of(s, (uint32_t)pixel);
+		float f[V] = {};
+
+		if (together) {
+			int64_t from = under(s, o, tap / s.kernel, tap % s.kernel);
+
+			if (from >= 0)
+				load_pack<V>(f, x + from + c);
+		} else {
+			for (int v = 0; v < V && tap < taps; v++) {
+				int64_t from = under(s, o, tap / s.kernel, tap % s.kernel);
+
+				f[v] = from < 0 ? 0 : load(x, from + c);
+				if (++c == s.cin) {
+					c = 0;
+					tap++;
+				}
+			}
+		}
+		store_pack<V>(columns + n * V, f);
+	}
+}
+
+/* P channels of a pixel of dx a thread */
+template <typename TX, typename TC, int P>
+static __global__ void input_kernel(TX *dx, int acc, const TC *columns, sizes s, int64_t pixels)
+{
+	int packs = s.cin / P;
+
+	GRID_STRIDE(n, pixels * packs)
+	{
+		int64_t pixel = n / packs;
+		int c = (int)(n - pixel * packs) * P;
+		uint32_t row = (uint32_t)pixel / s.width;
+		int i = (int)(row % s.height) + s.pad, j = (int)((uint32_t)pixel % s.width) + s.pad;
+		int64_t image = (int64_t)(row / s.height) * s.rows;
+		float sum[P] = {};
+
+		for (int di = i % s.stride; di < s.kernel && di <= i; di += s.stride) {
+			int oi = (i - di) / s.stride;
+
+			if (oi >= s.rows)
+				continue;
+			for (int dj = j % s.stride; dj < s.kernel && dj <= j; dj += s.stride) {
+				int oj = (j - dj) / s.stride;
+				float f[P];
+
+				if (oj >= s.cols)
+					continue;
+				load_pack<P>(f, columns + ((image + oi) * s.cols + oj) * s.padded +
+							(di * s.kernel + dj) * s.cin + c);
+#pragma unroll
+				for (int v = 0; v < P; v++)
+					sum[v] += f[v];
+			}
+		}
+		put_pack<P>(dx + n * P, sum, acc);
+	}
+}
+
+template <typename T>
+static __global__ void matrix_kernel(T *matrix, const float *weight, sizes s, int64_t cout)
+{
+	int taps = s.kernel * s.kernel;
+
+	GRID_STRIDE(n, cout * s.padded)
+	{
+		int64_t o = n / s.padded;
+		int k = (int)(n - o * s.padded), tap = k / s.cin, c = k - tap * s.cin;
+
+		store(matrix, n, tap < taps ? weight[(o * s.cin + c) * taps + tap] : 0);
+	}
+}
+
+static __global__ void weight_kernel(float *dweight, const float *matrix, sizes s, int64_t cout)
+{
+	int taps = s.kernel * s.kernel;
+
+	GRID_STRIDE(n, cout * s.cin * taps)
+	{
+		int64_t row = n / taps, o = row / s.cin;
+
+		dweight[n] += matrix[o * s.padded + (n % taps) * s.cin + row % s.cin];
+	}
+}
+
+static sizes sizes_of(const struct conv2d *p)
+{
+	return {(int)p->height, (int)p->width, (int)p->cin, (int)p->kernel, (int)p->stride,
+		(int)p->pad, (int)conv2d_out(p, p->height), (int)conv2d_out(p, p->width),
+		(int)conv2d_padded(p)};
+}
+
+void conv2d_columns_cuda(const struct conv2d *p, struct array columns, struct array x)
+{
+	int64_t pixels = p->batch * conv2d_pixels(p);
+	sizes s = sizes_of(p);
+
+#define CALL(TC, TX)                                                                               \
+	columns_kernel<TC, TX>                                                                     \
+		<<<grid_for(pixels *(s.padded / V), THREADS), THREADS, 0, cuda_stream>>>(          \
+			(TC *)columns.data, (const TX *)x.data, s, pixels, s.cin % V == 0)
+	BY_TYPES(columns, x, CALL);
+#undef CALL
+}
+
+void conv2d_input_cuda(const struct conv2d *p, struct array dx, int acc, struct array columns)
+{
+	int64_t pixels = p->batch * p->height * p->width;
+	sizes s = sizes_of(p);
+
+#define PACKED(TX, TC, P)                                                                          \
+	input_kernel<TX, TC, P>                                                                    \
+		<<<grid_for(pixels *(s.cin / (P)), THREADS), THREADS, 0, cuda_stream>>>(           \
+			(TX *)dx.data, acc, (const TC *)columns.data, s, pixels)
+#define CALL(TX, TC)                                                                               \
+	do {                                                                                       \
+		if (s.cin % V)                                                                     \
+			PACKED(TX, TC, 1);                                                         \
+		else                                                                               \
+			PACKED(TX, TC, V);                                                         \
+	} while (0)
+	BY_TYPES(dx, columns, CALL);
+#undef CALL
+#undef PACKED
+}
+
+void conv2d_matrix_cuda(const struct conv2d *p, struct array matrix, const float *weight)
+{
+	sizes s = sizes_of(p);
+
+#define CALL(T)                                                                                    \
+	matrix_kernel<T><<<grid_for(p->cout *s.padded, THREADS), THREADS, 0, cuda_stream>>>(       \
+		(T *)matrix.data, weight, s, p->cout)
+	BY_TYPE(matrix, CALL);
+#undef CALL
+}
+
+void conv2d_weight_cuda(const struct conv2d *p, float *dweight, const float *matrix)
+{
+	sizes s = sizes_of(p);
+	int64_t n = p->cout * p->cin * p->kernel * p->kernel;
+
+	weight_kernel<<<grid_for(n, THREADS), THREADS, 0, cuda_stream>>>(
+		dweight, matrix, s, p->cout);
+}
