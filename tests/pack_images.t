@@ -80,6 +80,9 @@ batch() {
 	printf 't/zebra/01.jpg 1\nt/ant/01.PNG 0\n' > numbers.txt
 	"$pack" -q numbers.txt --classes classes.txt -o k.h5
 	[ "$(names k.h5 class_names | tr '\n' ' ')" = "x y " ]
+	printf 'x\ny\nz\n' > three.txt
+	"$pack" -q numbers.txt --classes three.txt -o l.h5
+	[ "$(names l.h5 class_names | tr '\n' ' ')" = "x y z " ]
 	[ "$(numbers k.h5 labels | tr '\n' ' ')" = "1 0 " ]
 	printf 't/zebra/01.jpg 2\n' > numbers.txt
 	run "$pack" numbers.txt --classes classes.txt -o l.h5
@@ -134,6 +137,43 @@ batch() {
 	"$pack" -q e.h5 -o p.h5 --store pixels
 	h5dump -d /pixels -b LE -o again p.h5 > /dev/null
 	cmp pixels again
+}
+
+@test "a CIFAR batch with fewer names, its bytes not taken for text" {
+	perl -e 'for $i (0..9) { print pack("CC", $i % 5 + 9, $i % 3), chr(100 + $i) x 3072 }' > train.bin
+	printf 'one\ntwo\nthree\n' > fine_label_names.txt
+	"$pack" -q train.bin -o t.h5
+	[ "$(names t.h5 class_names | tr '\n' ' ')" = "one two three " ]
+	printf 'one\ntwo\n' > fine_label_names.txt
+	run "$pack" train.bin -o u.h5
+	[ "$status" -eq 65 ]
+	[[ "$output" == *"record 2"* ]]
+	printf 'one\none\nthree\n' > fine_label_names.txt
+	run "$pack" train.bin -o u.h5
+	[ "$status" -eq 65 ]
+	[[ "$output" == *"twice"* ]]
+}
+
+@test "the micro-world as PNG, JPEG and CIFAR batch is what it is as HDF5" {
+	shapes="${pack%/*}/make-shapes"
+	[ -x "$shapes" ] || skip "make-shapes is not built"
+	for f in hdf5 png cifar; do
+		mkdir "$f"
+		"$shapes" -q --set cls --split valid --count 60 --seed 3 --format $f -o "$f/out"
+	done
+	names hdf5/out class_names > classes
+	"$pack" -q cifar/out -o cifar.h5 --classes classes
+	"$pack" -q png/out -o png.h5 --store pixels --classes classes
+	names png.h5 class_names | cmp - classes
+	h5dump -d /pixels -b LE -o a hdf5/out > /dev/null
+	h5dump -d /pixels -b LE -o b cifar.h5 > /dev/null
+	h5dump -d /pixels -b LE -o c png.h5 > /dev/null
+	cmp a b
+	[ "$(numbers hdf5/out labels)" = "$(numbers cifar.h5 labels)" ]
+	names cifar.h5 class_names | cmp - classes
+	# the same pictures, in another order
+	perl -e 'local $/; for $f (qw(a c)) { open F, "<:raw", $f; $x = <F>;
+		push @l, join("", sort(unpack("(a3072)*", $x))) } exit($l[0] ne $l[1])'
 }
 
 @test "a damaged CIFAR batch is refused" {
@@ -273,6 +313,10 @@ batch() {
 	run "$pack" t2 -o x.h5
 	[ "$status" -eq 65 ]
 	[[ "$output" == *"t2/b"* ]]
+	printf 'b\na\n' > both
+	"$pack" -q t2 -o x.h5 --classes both
+	[ "$(names x.h5 class_names | tr '\n' ' ')" = "b a " ]
+	rm x.h5
 	mkdir -p t3/a
 	cp "$images/420.jpg" "$(printf 't3/a/\377.jpg')"
 	run "$pack" t3 -n

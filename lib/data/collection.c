@@ -189,7 +189,7 @@ int collection_want(struct collection *c, const char *path)
 static int format_find(const char *path, enum source_format *format)
 {
 	static const char signature[8] = "\x89HDF\r\n\x1a\n";
-	char head[4096];
+	unsigned char head[4096];
 	struct stat st;
 	size_t n;
 	FILE *f;
@@ -209,7 +209,8 @@ static int format_find(const char *path, enum source_format *format)
 	fclose(f);
 	if (n >= sizeof(signature) && !memcmp(head, signature, sizeof(signature)))
 		*format = SOURCE_PACKED;
-	else if (st.st_size > 0 && st.st_size % CIFAR_RECORD == 0 && memchr(head, 0, n))
+	else if (n > 1 && st.st_size % CIFAR_RECORD == 0 && head[0] < CIFAR_COARSE &&
+		 head[1] < CIFAR_FINE)
 		*format = SOURCE_CIFAR100;
 	else if (!memchr(head, 0, n))
 		*format = SOURCE_LIST;
@@ -305,28 +306,25 @@ static void items_keep(struct collection *c, const int64_t *place)
 
 static int classes_settle(struct collection *c)
 {
-	int64_t count, *place = NULL, *images = NULL;
+	int64_t count, known = c->class_count, *place = NULL;
 	char **order = class_order(c, &count);
 	int status = 0;
 
 	if (!order)
 		return STATUS_SYSTEM;
-	for (int64_t i = 0; i < count; i++) /* a wanted class may be new: then it has no images */
+	for (int64_t i = 0; i < count; i++)
 		if (collection_class(c, order[i]) < 0)
 			status = STATUS_SYSTEM;
 	place = memory_new((size_t)c->class_count + 1, sizeof(*place));
-	images = memory_new((size_t)c->class_count + 1, sizeof(*images));
-	if (!place || !images)
+	if (!place)
 		status = STATUS_SYSTEM;
 	for (int64_t i = 0; !status && i < c->class_count; i++)
 		place[i] = -1;
-	for (int64_t i = 0; !status && i < c->count; i++)
-		images[c->items[i].label]++;
 	for (int64_t i = 0; !status && i < count; i++) {
 		int64_t id = collection_class(c, order[i]);
 
 		place[id] = i;
-		if (c->wanted && !images[id])
+		if (id >= known)
 			status = error(STATUS_DATA,
 				"class '%s' of the list is in none of the inputs", order[i]);
 	}
@@ -337,7 +335,6 @@ static int classes_settle(struct collection *c)
 		status = order[i] ? 0 : STATUS_SYSTEM;
 	}
 	free(place);
-	free(images);
 	if (status) {
 		free(order);
 		return status;

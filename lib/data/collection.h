@@ -20,6 +20,8 @@ extern const char *const source_formats[];
 #define CIFAR_SIDE 32
 #define CIFAR_PIXELS (CIFAR_SIDE * CIFAR_SIDE * 3)
 #define CIFAR_RECORD (2 + CIFAR_PIXELS)
+#define CIFAR_COARSE 20
+#define CIFAR_FINE 100
 
 struct source {
 	enum source_format format;

@@ -126,7 +126,7 @@ static int folder_items(struct collection *c, const char *root, const char *fold
 
 	if (files.count)
 		qsort(files.path, (size_t)files.count, sizeof(*files.path), path_order);
-	if (!status && !files.count)
+	if (!status && !files.count && !c->wanted)
 		status = error(STATUS_DATA, "%s%s%s: no images there: remove the folder or fill it",
 			root, folder[0] ? "/" : "", folder);
 	for (int64_t i = 0; !status && i < files.count; i++)

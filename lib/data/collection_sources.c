@@ -73,12 +73,12 @@ static int list_line(struct collection *c, char *line, int *numbers, int64_t *la
 	*numbers = number;
 	if (number) {
 		TRY(list_number(c, class_name, name, &class_name));
-		/* classes in between that have no images count too, in the order of numbers */
-		for (; !c->wanted && *largest < strtol(name, NULL, 10); ++*largest) {
-			char before[32];
+		/* all wanted classes, or all numbers so far, used or not */
+		while (*largest + 1 < (c->wanted ? c->wanted_count : strtol(name, NULL, 10) + 1)) {
+			char next[32];
 
-			snprintf(before, sizeof(before), "%lld", (long long)*largest + 1);
-			TRY(source_class(c, before, &id));
+			snprintf(next, sizeof(next), "%lld", (long long)++*largest);
+			TRY(source_class(c, c->wanted ? c->wanted[*largest] : next, &id));
 		}
 		id = collection_class(c, class_name);
 		if (id < 0)
@@ -145,8 +145,8 @@ int add_list(struct collection *c, struct source *s)
 
 /* --- CIFAR-100 batches --- */
 
-/* fine_label_names.txt beside the batch, or numbers */
-static int cifar_classes(struct collection *c, struct source *s, int64_t ids[100])
+/* fine_label_names.txt beside the batch, or numbers; -1 for labels beyond the names */
+static int cifar_classes(struct collection *c, struct source *s, int64_t ids[CIFAR_FINE])
 {
 	const char *slash = strrchr(s->path, '/');
 	char *path = memory_format(
@@ -155,15 +155,18 @@ static int cifar_classes(struct collection *c, struct source *s, int64_t ids[100
 	char name[128];
 	int status = path ? 0 : STATUS_SYSTEM;
 
-	for (int i = 0; i < 100 && !status; i++) {
+	for (int i = 0; i < CIFAR_FINE && !status; i++) {
+		ids[i] = -1;
 		snprintf(name, sizeof(name), "%d", i);
 		if (f && !fgets(name, sizeof(name), f))
-			status = error(STATUS_DATA, "%s: a hundred names wanted", path);
+			continue;
 		name[strcspn(name, "\r\n")] = 0;
-		if (!status)
-			status = source_class(c, name, &ids[i]);
+		if (!name[0])
+			continue;
+		status = source_class(c, name, &ids[i]);
 		if (!status && s->class_count != i + 1)
-			status = error(STATUS_DATA, "%s: '%s' is there twice", path, name);
+			status = error(STATUS_DATA,
+				"%s: '%s' is there twice, or after an empty line", path, name);
 	}
 	if (f)
 		fclose(f);
@@ -174,7 +177,7 @@ static int cifar_classes(struct collection *c, struct source *s, int64_t ids[100
 int add_cifar(struct collection *c, struct source *s)
 {
 	const char *slash = strrchr(s->path, '/'), *base = slash ? slash + 1 : s->path;
-	int64_t ids[100], count;
+	int64_t ids[CIFAR_FINE] = {0}, count;
 	struct stat st;
 	char name[160];
 
@@ -194,10 +197,11 @@ int add_cifar(struct collection *c, struct source *s)
 		if (pread(s->fd, label, 2, i * CIFAR_RECORD) != 2)
 			return error(
 				STATUS_DATA, "%s: cannot read record %lld", s->path, (long long)i);
-		if (label[1] > 99 || label[0] > 19)
+		if (label[1] >= CIFAR_FINE || label[0] >= CIFAR_COARSE || ids[label[1]] < 0)
 			return error(STATUS_DATA,
-				"%s: record %lld has labels %d and %d, above 19 and 99", s->path,
-				(long long)i, label[0], label[1]);
+				"%s: record %lld has labels %d and %d: they end at 19 and 99, and "
+				"where fine_label_names.txt does",
+				s->path, (long long)i, label[0], label[1]);
 		snprintf(name, sizeof(name), "%.100s/%05lld", base, (long long)i);
 		TRY(collection_item(c, c->labelled ? ids[label[1]] : -1, i, name));
 	}
