@@ -341,6 +341,10 @@ static int train(struct training *r)
 static int work(struct training *r)
 {
 	TRY(recipe_apply(&r->o->recipe, &r->settings));
+	if (r->settings.distill.method == METHOD_TASK && (r->o->teacher || r->o->features))
+		return error(STATUS_USAGE,
+			"method=task has no use for a teacher: leave it out, or set a method that "
+			"has (--method wsab, logits, feature or rc)");
 	TRY(cli_open_device(&r->device));
 	cli.provenance.device = r->device->name;
 	cli.provenance.settings = settings_text(&r->settings);
