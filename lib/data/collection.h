@@ -1,11 +1,11 @@
 /*
  * Which images are to be packed, from which inputs, in which order and class; not their pixels.
  *
- * Inputs are added one after another, then collection_finish settles the classes: those of the list
- * if one is given, in its order; else, where all inputs agree, theirs; else all of them sorted by
- * bytes. A folder's classes are its subfolders sorted by bytes, files sorted by folder and name, as
- * torchvision's ImageFolder does; hidden folders and files that are no images by their name are left
- * out.
+ * Inputs are added one after another, then collection_finish settles the classes: those of the
+ * list if one is given, in its order; else, where all inputs agree, theirs; else all of them
+ * sorted by bytes. A folder's classes are its subfolders sorted by bytes, files sorted by folder
+ * and name, as torchvision's ImageFolder does; hidden folders and files that are no images by
+ * their name are left out. A class may have no images, but for a folder without a list of classes.
  */
 #ifndef DATA_COLLECTION_H
 #define DATA_COLLECTION_H
