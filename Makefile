@@ -39,6 +39,8 @@ PKG := hdf5 libpng libjpeg jansson libcrypto libxxhash
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKG) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKG) 2>/dev/null || echo -lhdf5 -lpng -ljpeg -ljansson -lcrypto -lxxhash)
 ALL_CFLAGS = $(STD) $(WARN) $(CFLAGS) -fopenmp -I. -D_GNU_SOURCE $(PKG_CFLAGS)
+# Programs look beside themselves for libraries first, so that they can be moved (make bundle).
+LOCAL_LIBS := -Wl$(,)--disable-new-dtags$(,)-rpath$(,)'$$ORIGIN/../lib'
 ALL_LIBS = $(PKG_LIBS) -lm -ldl -lpthread
 
 # The kernels and the CPU side of the op table are compiled once for each level of the instruction
@@ -110,7 +112,7 @@ $(TOOL_SRC:%.c=$B/%.o): $B/%.o: %.c $B/flags | $B/version.h
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -c -o $@ $<
 $(TOOLS:%=$(BIN)/%): $(BIN)/%: $B/tools/%.o $(LIB)
 	@mkdir -p $(@D); echo "  LD $@"
-	$(Q)$(CC) $(CFLAGS) -fopenmp -o $@ $< $(LIB) $(ALL_LIBS) $(LIBS_$*)
+	$(Q)$(CC) $(CFLAGS) -fopenmp $(LOCAL_LIBS) -o $@ $< $(LIB) $(ALL_LIBS) $(LIBS_$*)
 
 $(filter-out $(TEST_F64:tests/%.c=$B/tests/%),$(TESTS)): $B/tests/%: tests/%.c $(LIB)
 	@mkdir -p $(@D); echo "  TEST $<"
@@ -139,5 +141,6 @@ clean: ## remove everything that was built
 -include $(wildcard $B/*/*.d $B/*/*/*.d $B/*/*/*/*.d)
 include pipelines/make/deps.mk
 include pipelines/make/install.mk
+include pipelines/make/bundle.mk
 include tests/check.mk
 include $(wildcard pipelines/*.mk)
