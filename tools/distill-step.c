@@ -229,11 +229,31 @@ static int make_trainer(struct training *r)
 	return trainer_new(&r->trainer, &in);
 }
 
+static int worker_threads(const struct training *r)
+{
+	return r->o->workers >= 0 ? (int)r->o->workers : r->trainer->student->config.image > 48;
+}
+
+/* Batches in flight; those of a validation beside those of training. */
+static size_t batches_bytes(const struct training *r)
+{
+	struct batches_settings b;
+	size_t bytes;
+
+	trainer_batches(r->trainer, worker_threads(r), &b);
+	bytes = batches_memory(&b, r->data->count);
+	if (!r->valid)
+		return bytes;
+	b = (struct batches_settings){
+		.augment = b.augment, .batch = r->settings.train.eval_batch, .workers = b.workers};
+	return bytes + batches_memory(&b, r->valid->count);
+}
+
 static void print_memory(const struct training *r)
 {
 	struct result *t = result_new(stdout);
 	struct trainer_memory m;
-	size_t data = 0;
+	size_t data = 0, batches = batches_bytes(r);
 	const struct dataset *sets[] = {r->data, r->valid};
 
 	for (int i = 0; i < 2; i++)
@@ -247,8 +267,8 @@ static void print_memory(const struct training *r)
 		size_t bytes;
 	} rows[] = {{"parameters", m.parameters}, {"gradients", m.gradients},
 		{"optimiser", m.moments}, {"activations", m.activations}, {"inputs", m.inputs},
-		{"teacher", m.teacher}, {"shards", m.shards}, {"data", data},
-		{"all", m.all + data}};
+		{"teacher", m.teacher}, {"shards", m.shards}, {"batches", batches}, {"data", data},
+		{"all", m.all + batches + data}};
 
 	for (size_t i = 0; t && i < sizeof(rows) / sizeof(rows[0]); i++) {
 		result_text(t, "memory", rows[i].what);
@@ -303,7 +323,6 @@ static int train(struct training *r)
 {
 	struct progress progress = {0};
 	const struct options *o = r->o;
-	int64_t workers = o->workers >= 0 ? o->workers : r->trainer->student->config.image > 48;
 	struct loop_inputs in = {.trainer = r->trainer,
 		.data = r->data,
 		.valid = r->valid,
@@ -312,7 +331,7 @@ static int train(struct training *r)
 		.best = o->best,
 		.metrics = o->metrics,
 		.save_every = o->save_every,
-		.workers = (int)workers,
+		.workers = worker_threads(r),
 		.provenance = &cli.provenance,
 		.stop = &stop,
 		.stop_after = o->stop_after,

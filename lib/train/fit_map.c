@@ -26,21 +26,10 @@ static double now(void)
 
 static int open_batches(struct fit *f, struct dataset *data, int workers)
 {
-	const struct settings *s = f->t->in.settings;
-	struct batches_settings b = {.augment = s->augment,
-		.train = 1,
-		.shuffle = 1,
-		.batch = s->train.batch,
-		.shards = s->train.shards,
-		.repeats = s->train.repeat_aug,
-		.limit = s->train.limit,
-		.first = s->train.first,
-		.views = s->train.views,
-		.seed = f->t->in.seed,
-		.workers = workers};
+	struct batches_settings b;
 	int64_t n;
 
-	b.augment.size = f->t->student->config.image;
+	trainer_batches(f->t, workers, &b);
 	TRY(batches_open(&f->batches, data, &b));
 	n = batches_per_epoch(f->batches);
 	f->held = (n + 10) / 20 > 1 ? (n + 10) / 20 : 1;

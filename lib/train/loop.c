@@ -62,20 +62,9 @@ static int save_state(struct loop *l)
 
 static int open_batches(struct loop *l)
 {
-	const struct settings *s = l->t->in.settings;
-	struct batches_settings b = {.augment = s->augment,
-		.train = 1,
-		.shuffle = 1,
-		.batch = s->train.batch,
-		.shards = s->train.shards,
-		.repeats = s->train.repeat_aug,
-		.limit = s->train.limit,
-		.first = s->train.first,
-		.views = s->train.views,
-		.seed = l->t->in.seed,
-		.workers = l->in->workers};
+	struct batches_settings b;
 
-	b.augment.size = l->t->student->config.image;
+	trainer_batches(l->t, l->in->workers, &b);
 	return batches_open(&l->batches, l->in->data, &b);
 }
 

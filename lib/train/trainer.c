@@ -166,6 +166,24 @@ int trainer_new(struct trainer **out, const struct trainer_inputs *in)
 	return 0;
 }
 
+void trainer_batches(const struct trainer *t, int workers, struct batches_settings *b)
+{
+	const struct settings *s = t->in.settings;
+
+	*b = (struct batches_settings){.augment = s->augment,
+		.train = 1,
+		.shuffle = 1,
+		.batch = s->train.batch,
+		.shards = s->train.shards,
+		.repeats = s->train.repeat_aug,
+		.limit = s->train.limit,
+		.first = s->train.first,
+		.views = s->train.views,
+		.seed = t->in.seed,
+		.workers = workers};
+	b->augment.size = t->student->config.image;
+}
+
 static int levels(const struct trainer *t)
 {
 	int n = 0;

@@ -72,6 +72,8 @@ struct trainer_memory {
 };
 
 int trainer_new(struct trainer **t, const struct trainer_inputs *in);
+/* What batches_open wants for this run's training data. */
+void trainer_batches(const struct trainer *t, int workers, struct batches_settings *b);
 void trainer_memory(const struct trainer *t, struct trainer_memory *m);
 int trainer_allocate(struct trainer *t);
 int trainer_start(struct trainer *t, int64_t per_epoch, int64_t total);
