@@ -1,0 +1,120 @@
+/*
+ * The memory that distill-step --dry-run names against what the process takes: within 10 % or 64
+ * MiB, whichever is more.
+ */
+#include "tests/micro.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+/* Runs the tool; its standard output into text. Peak in MiB, or -1. */
+static double run(char *const *argv, char *text, size_t size)
+{
+	struct rusage use;
+	int ends[2], status;
+	size_t used = 0;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(ends))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		dup2(ends[1], 1);
+		close(ends[0]);
+		close(ends[1]);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	close(ends[1]);
+	while (used < size - 1 && (n = read(ends[0], text + used, size - 1 - used)) > 0)
+		used += n;
+	text[used] = 0;
+	close(ends[0]);
+	if (wait4(pid, &status, 0, &use) != pid || status)
+		return -1;
+	return use.ru_maxrss / 1024.0;
+}
+
+static void check(const char *tool, const char *arguments)
+{
+	char copy[1024], text[4096], *argv[64] = {(char *)tool}, *rest = copy, *word, *all;
+	double planned = -1, peak, room;
+	int n = 1, dry;
+
+	snprintf(copy, sizeof(copy), "%s", arguments);
+	while ((word = strsep(&rest, " ")))
+		if (*word)
+			argv[n++] = word;
+	dry = n;
+	argv[n++] = (char *)"--dry-run";
+	argv[n] = NULL;
+	if (run(argv, text, sizeof(text)) >= 0 && (all = strstr(text, "\nall\t")))
+		planned = strtod(all + 5, NULL);
+	argv[dry] = NULL;
+	peak = run(argv, text, sizeof(text));
+	room = fmax(64, 0.1 * planned);
+	if (!ok(planned > 0 && peak > 0 && fabs(peak - planned) <= room,
+		    "%.0f MiB planned, %.0f MiB taken", planned, peak))
+		diag("distill-step %s", arguments);
+}
+
+static void check_all(const char *tool)
+{
+	static const struct {
+		const char *init, *more;
+	} rows[] = {
+		{"pmamba-micro-t", "--method task --batch 64"},
+		{"pmamba-micro-t",
+			"--method wsab --teacher @deit-micro-t --batch 64 --shards 4 --valid "
+			"@valid.h5"},
+		{"deit-t", "--method task --batch 4 --workers 2"},
+		{"deit-t", "--method task --batch 4 --optimizer sgd --set shards=4 --valid "
+			   "@valid.h5 --set eval_batch=8"},
+	};
+	char arguments[1024];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t used = snprintf(arguments, sizeof(arguments),
+			"-q --steps 1 --init %s --data %s -o %s ", micro_path(rows[i].init),
+			micro_path("train.h5"), micro_path("out.h5"));
+
+		for (const char *c = rows[i].more; *c; c++)
+			used += *c == '@' ? snprintf(arguments + used, sizeof(arguments) - used,
+						    "%s/", micro_folder)
+					  : snprintf(arguments + used, sizeof(arguments) - used,
+						    "%c", *c);
+		check(tool, arguments);
+	}
+}
+
+int main(void)
+{
+	static const char *const archs[] = {"pmamba-micro-t", "deit-micro-t", "deit-t"};
+	const char *bin = getenv("TM_BIN");
+	char tool[512];
+
+	snprintf(tool, sizeof(tool), "%s/distill-step", bin ? bin : "build/bin");
+	if (access(tool, X_OK)) {
+		skip("no distill-step: set TM_BIN");
+		return done();
+	}
+#ifdef __SANITIZE_ADDRESS__
+	skip("a sanitizer's own memory is not planned");
+	return done();
+#endif
+	for (int i = 0; i < 3; i++) {
+		struct network_config c;
+
+		network_find(archs[i], &c);
+		c.classes = SHAPES_CLASSES;
+		if (micro_weights(micro_path(archs[i]), &c, 1))
+			ok(0, "%s: %s", archs[i], error_message());
+	}
+	if (micro_images(micro_path("train.h5"), SHAPES_TRAIN, 64, 1) ||
+		micro_images(micro_path("valid.h5"), SHAPES_VALID, 16, 1))
+		ok(0, "images: %s", error_message());
+	check_all(tool);
+	micro_clean();
+	return done();
+}
