@@ -144,6 +144,23 @@ same_at_cuts()
 	expect 65 distill-step $wsab --epochs 2 --state student.h5 -o run.h5
 }
 
+@test "arguments that contradict each other" {
+	for pair in '--state run.h5' '--metrics run.h5' '--valid valid.h5 --best run.h5'; do
+		expect 64 distill-step $plain --method task $pair -o run.h5
+		message 'run.h5 is given for two outputs'
+	done
+	expect 64 distill-step $plain --method task --best run-b.h5 -o run.h5
+	expect 64 distill-step $wsab --features teacher.h5 -o run.h5
+	expect 64 distill-step $plain --method wsab -o run.h5
+	expect 64 distill-step $plain --method task --set size=64 -o run.h5
+	message 'size = 64: the network takes views of 32 pixels'
+	expect 64 distill-step $plain --method task --shards 3 -o run.h5
+	expect 64 distill-step $plain --method task --save-every never -o run.h5
+	expect 65 distill-step $plain --method task --batch 512 -o run.h5
+	message 'data.h5: 72 images are less than a batch of 512'
+	[ ! -e run.h5 ]
+}
+
 # --- signals ---
 
 # Starts a long run in the background; its pid in $pid.

@@ -20,13 +20,16 @@ struct options {
 
 static volatile sig_atomic_t stop;
 
-/* The first asks for a tidy end; of SIGINT a second ends at once. */
+/* The first asks for a tidy end; a second SIGINT ends at once. */
 static void on_signal(int number)
 {
-	if (number == SIGINT && stop) {
+	static volatile sig_atomic_t interrupted;
+
+	if (number == SIGINT && interrupted) {
 		signal(SIGINT, SIG_DFL);
 		raise(SIGINT);
 	}
+	interrupted |= number == SIGINT;
 	stop = 1;
 }
 
@@ -94,6 +97,17 @@ static int shorthand(struct options *o, int key, char *arg, struct argp_state *s
 	return recipe_option(&o->recipe, RECIPE_SET, text, state);
 }
 
+/* One file cannot be two outputs. */
+static void check_outputs(const struct options *o, struct argp_state *state)
+{
+	const char *const paths[] = {o->out, o->state, o->best, o->metrics};
+
+	for (int i = 0; i < 4; i++)
+		for (int j = 0; j < i; j++)
+			if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
+				argp_error(state, "%s is given for two outputs", paths[i]);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -133,6 +147,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "either --teacher or --features");
 		if (o->best && !o->valid)
 			argp_error(state, "--best needs --valid");
+		check_outputs(o, state);
 		return 0;
 	}
 	if (!shorthand(o, key, arg, state))

@@ -32,6 +32,9 @@ static int check(const struct trainer *t)
 		return error(STATUS_USAGE,
 			"shards = %lld: a power of two that divides the batch of %lld is wanted",
 			(long long)shards, (long long)s->train.batch);
+	if (s->augment.size && s->augment.size != t->in.student.image)
+		return error(STATUS_USAGE, "size = %lld: the network takes views of %lld pixels",
+			(long long)s->augment.size, (long long)t->in.student.image);
 	if (features_mixing(s) && shard_size(t) % 2)
 		return error(STATUS_USAGE,
 			"mixup and cutmix pair the images of a shard: %lld is odd",
