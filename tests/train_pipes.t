@@ -104,6 +104,7 @@ against_online()
 	refused shift $augment --set shift=2
 	refused 'views.*needs 3' $augment --set epochs=3
 	refused target $augment --set target=prenorm
+	refused 'views.*needs 4' $augment --steps 13
 	expect 0 distill-step --init student.h5 $common --method wsab --features f.h5 $augment \
 		--batch 8 -o run.h5 # without mixing a row is an image
 	make-shapes --set cls --split train --count 80 -q -o data2.h5
@@ -113,6 +114,14 @@ against_online()
 	refused 'batch' $mixing --batch 8
 	refused 'shards' $mixing --shards 2
 	refused 'mixup' $augment --set mixup=0.7 --set cutmix=1
+}
+
+@test "features: as many views as the steps begin epochs" {
+	expect 0 extract-teacher-features --teacher teacher.h5 $common $augment --set steps=9 -o f.h5
+	expect 0 show-tensors f.h5
+	message 'tokens.*72,3,17,48'
+	expect 0 distill-step --init student.h5 $common --method wsab --features f.h5 $augment \
+		--steps 9 -o run.h5
 }
 
 @test "features: the size is said before anything is written" {

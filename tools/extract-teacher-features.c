@@ -181,7 +181,7 @@ static int check(struct extraction *x)
 	const struct train_settings *t = &x->settings.train;
 
 	x->mixing = features_mixing(&x->settings);
-	x->views = t->views ? t->views : t->epochs;
+	x->views = features_views(&x->settings, x->data->count);
 	x->rows = features_rows(&x->settings, x->data->count);
 	if (t->repeat_aug > 1 && !x->mixing)
 		return error(STATUS_USAGE, "repeat_aug=%lld: rows are kept per image: use 1",

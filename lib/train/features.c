@@ -29,6 +29,17 @@ int64_t features_rows(const struct settings *s, int64_t samples)
 	return features_mixing(s) ? n / s->train.batch * s->train.batch : samples;
 }
 
+int64_t features_views(const struct settings *s, int64_t samples)
+{
+	int64_t per_epoch = used_samples(s, samples) / s->train.batch;
+
+	if (s->train.views)
+		return s->train.views;
+	if (s->train.steps > 0 && per_epoch > 0)
+		return (s->train.steps + per_epoch - 1) / per_epoch;
+	return s->train.epochs;
+}
+
 static int64_t token_count(const struct network_config *t)
 {
 	return network_extra_tokens(t) + network_grid(t) * network_grid(t);
@@ -91,7 +102,7 @@ static int read_shapes(struct features *f)
 static int check_views(struct features *f, const struct settings *s, uint64_t seed, int64_t samples)
 {
 	char *ours = views_text(s, seed), *theirs = NULL;
-	int64_t rows = features_rows(s, samples);
+	int64_t rows = features_rows(s, samples), views = features_views(s, samples);
 	int status = ours ? h5_get_text(f->file, "views", &theirs) : STATUS_SYSTEM;
 
 	if (!status)
@@ -105,11 +116,10 @@ static int check_views(struct features *f, const struct settings *s, uint64_t se
 			"%s: features of %lld rows, this run has %lld: extract them again from the "
 			"same data",
 			h5_path(f->file), (long long)f->count, (long long)rows);
-	if (s->train.views != 0 ? s->train.views != f->views : s->train.epochs > f->views)
+	if (s->train.views ? views != f->views : views > f->views)
 		return error(STATUS_DATA,
 			"%s: holds %lld views, this run needs %lld: set views=%lld to repeat them",
-			h5_path(f->file), (long long)f->views,
-			(long long)(s->train.views ? s->train.views : s->train.epochs),
+			h5_path(f->file), (long long)f->views, (long long)views,
 			(long long)f->views);
 	return 0;
 }

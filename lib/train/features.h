@@ -24,6 +24,8 @@ struct features {
 /* What the rows of a run are: n, and whether they are positions. */
 int features_mixing(const struct settings *s);
 int64_t features_rows(const struct settings *s, int64_t samples);
+/* Views that a run looks at: settings.views, or the epochs that it begins. */
+int64_t features_views(const struct settings *s, int64_t samples);
 int64_t features_bytes(const struct network_config *teacher, int64_t rows, int64_t views);
 
 /* Opens, and checks that the file's views are those of this run. */
