@@ -23,7 +23,8 @@ FIGURE3_ENDS += $2.ends.tsv
 $2.png $2.svg $2.tsv $2.ends.tsv &: $(foreach a,$(FIGURE3_ARMS),$(call of_seeds,$a,$1,last.h5)) \
 		$(BY) $(BIN)/plot-curves
 	@mkdir -p $$(@D)
-	$(Q)$(BIN)/plot-curves --where event=epoch --y task --y valid_top1 $L\
+	$(Q)$(BIN)/plot-curves --where event=epoch --y 'task=training loss of the task' $L\
+		--y 'valid_top1=validation top-1 (%)' $L\
 		--title 'Figure 3, size $1: scale $(SCALE), $(FIGURE3_SET), $(SEEDS) seed(s)' $L\
 		$(foreach a,$(FIGURE3_ARMS),$(call series_of,$a,$1) $L)-o $2 > $2.ends.tsv.new
 	@mv $2.ends.tsv.new $2.ends.tsv

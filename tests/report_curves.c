@@ -82,7 +82,8 @@ static int begins(const char *path, const char *with)
 
 static void check_pictures(struct curve *c)
 {
-	struct panel panels[2] = {{"epoch", "it's top1", c, 1}, {"epoch", "loss", c, 1}};
+	struct panel panels[2] = {
+		{"epoch", "top1", "it's top1", c, 1}, {"epoch", "loss", "loss", c, 1}};
 	char stem[64], path[80], nowhere[64];
 	char *saved = strdup(getenv("PATH"));
 	struct stat s;

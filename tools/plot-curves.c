@@ -16,7 +16,7 @@ static const char doc[] =
 	"last "
 	"value and where it first reaches the last value of the first series.\n\n"
 	"Example:\n  plot-curves --series scratch=s0/metrics.tsv,s1/metrics.tsv \\\n"
-	"    --series Trans=t0/metrics.tsv,t1/metrics.tsv --y valid_top1 -o figure3";
+	"    --series Trans=t0/metrics.tsv,t1/metrics.tsv --y 'valid_top1=top-1 (%)' -o figure3";
 
 enum { OPTION_SERIES = 1000, OPTION_X, OPTION_Y, OPTION_TITLE, OPTION_WHERE };
 enum { MOST_SERIES = 16, MOST_PANELS = 6, MOST_FILES = 64 };
@@ -24,7 +24,8 @@ enum { MOST_SERIES = 16, MOST_PANELS = 6, MOST_FILES = 64 };
 static const struct argp_option options[] = {
 	{"series", OPTION_SERIES, "NAME=FILE[,FILE...]", 0, "A curve: the runs to average"},
 	{"x", OPTION_X, "COLUMN", 0, "Along the axis (default: epoch)"},
-	{"y", OPTION_Y, "COLUMN", 0, "What to draw; several times for several panels"},
+	{"y", OPTION_Y, "COLUMN[=WORDS]", 0,
+		"What to draw, and how to call it; several times for several panels"},
 	{"where", OPTION_WHERE, "COLUMN=VALUE", 0,
 		"Use only rows that read so (metrics files: event=epoch)"},
 	{"title", OPTION_TITLE, "TEXT", 0, "Words over the picture"},
@@ -37,7 +38,7 @@ struct series {
 
 struct settings {
 	struct series series[MOST_SERIES];
-	const char *y[MOST_PANELS], *x, *title, *output;
+	const char *y[MOST_PANELS], *y_words[MOST_PANELS], *x, *title, *output;
 	int series_count, y_count;
 	struct curve_filter where;
 };
@@ -75,7 +76,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_Y:
 		if (s->y_count == MOST_PANELS)
 			argp_error(state, "at most %d times --y", MOST_PANELS);
-		s->y[s->y_count++] = arg;
+		s->y[s->y_count] = arg;
+		s->y_words[s->y_count] = strchr(arg, '=');
+		if (s->y_words[s->y_count])
+			*(char *)s->y_words[s->y_count]++ = 0;
+		s->y_count++;
 		return 0;
 	case OPTION_WHERE:
 		s->where = (struct curve_filter){arg, strchr(arg, '=')};
@@ -103,7 +108,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static int make_panel(struct panel *panel, const struct settings *s, int y)
 {
-	*panel = (struct panel){.x = s->x, .y = s->y[y]};
+	*panel = (struct panel){
+		.x = s->x, .y = s->y[y], .words = s->y_words[y] ? s->y_words[y] : s->y[y]};
 	panel->curves = memory_new((size_t)s->series_count, sizeof(*panel->curves));
 	if (!panel->curves)
 		return STATUS_SYSTEM;

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static int check_names(const char *stem, const char *title, const struct panel *
 	int plain = is_plain(stem) && is_plain(title);
 
 	for (int p = 0; p < count; p++) {
-		plain &= is_plain(panels[p].x) && is_plain(panels[p].y);
+		plain &= is_plain(panels[p].x) && is_plain(panels[p].words);
 		for (int c = 0; c < panels[p].count; c++)
 			plain &= is_plain(panels[p].curves[c].label);
 	}
@@ -84,7 +85,7 @@ static void put_panel(FILE *f, const struct panel *panel, int p)
 	fputs("set xlabel ", f);
 	put_quoted(f, panel->x);
 	fputs("\nset ylabel ", f);
-	put_quoted(f, panel->y);
+	put_quoted(f, panel->words);
 	fputc('\n', f);
 	for (int c = 0; c < panel->count; c++) {
 		const char *colour = colours[c % COLOURS];
@@ -104,6 +105,22 @@ static void put_panel(FILE *f, const struct panel *panel, int p)
 		mark = ", ";
 	}
 	fputc('\n', f);
+}
+
+/* All panels show the same part of x. */
+static void put_range(FILE *f, const struct panel *panels, int count)
+{
+	double low = INFINITY, high = -INFINITY;
+
+	for (int p = 0; p < count; p++)
+		for (int c = 0; c < panels[p].count; c++) {
+			const struct curve *k = &panels[p].curves[c];
+
+			low = fmin(low, k->x[0]);
+			high = fmax(high, k->x[k->points - 1]);
+		}
+	if (high > low)
+		fprintf(f, "set xrange [%.10g:%.10g]\n", low, high);
 }
 
 static void put_picture(FILE *f, const char *terminal, const char *path, const char *title,
@@ -186,6 +203,7 @@ static int plot(char *const *temporary, char *const *path, const char *title,
 	      "nomirror\n"
 	      "set lmargin 10\n",
 		script);
+	put_range(script, panels, count);
 	put_data(script, panels, count);
 	put_picture(script, "pngcairo", temporary[0], title, panels, count);
 	put_picture(script, "svg", temporary[1], title, panels, count);

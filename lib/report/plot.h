@@ -8,7 +8,8 @@
 #include "lib/report/curves.h"
 
 struct panel {
-	const char *x, *y; /* names of the axes */
+	const char *x, *y; /* columns; x is also the axis's name */
+	const char *words; /* y's axis */
 	struct curve *curves;
 	int count;
 };
