@@ -14,6 +14,8 @@ NAMES = {"deit-t": "deit_tiny_patch16_224", "deit-s": "deit_small_patch16_224", 
 
 def main():
     arch, batch = sys.argv[1], int(sys.argv[2])
+    if arch not in NAMES:
+        sys.exit(f"step.py: skipped: no peer of {arch} is known here")
     runs = int(sys.argv[3]) if len(sys.argv) > 3 else 5
     torch.set_num_threads(int(sys.argv[4]) if len(sys.argv) > 4 else 2)
     model = timm.create_model(NAMES[arch]).train()
