@@ -1,0 +1,116 @@
+/* What the forms of the selective scan on CUDA share. */
+#ifndef KERNELS_SCAN_CUH
+#define KERNELS_SCAN_CUH
+
+#include "kernels/cuda.cuh"
+#include "kernels/selective_scan_cuda.h"
+
+#define LOG2E 1.4426950408889634f
+#define LN2 0.6931471805599453f
+#define WARP 32
+
+/* HALF: all activations are bf16; else each as its array says. */
+template <int HALF> static __device__ __forceinline__ float read(struct array a, int64_t i)
+{
+	return HALF ? load((const bf16 *)a.data, i) : value(a, i);
+}
+
+template <int HALF>
+static __device__ __forceinline__ void write(struct array a, int64_t i, float x, int acc)
+{
+	if (HALF)
+		put((bf16 *)a.data, i, x, acc);
+	else
+		set_value(a, i, x, acc);
+}
+
+/* 2^x within 2^-22; denormal results are zero. */
+static __device__ __forceinline__ float ex2(float x)
+{
+#ifdef __CUDA_ARCH__
+	float y;
+
+	asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+	return y;
+#else
+	return exp2f(x);
+#endif
+}
+
+static __device__ __forceinline__ float softplus(float x)
+{
+	return x > 20 ? x : log1pf(expf(x));
+}
+
+/* A log2(e) of channel e, state n; 0 beyond the last state. */
+static __device__ __forceinline__ float decay(const struct scan_arrays &in, int e, int n, int N)
+{
+	return n < N ? -expf(value(in.A_log, (int64_t)e * N + n)) * LOG2E : 0;
+}
+
+/*
+ * Sums of V values over the V lanes that differ in bits STEP to V STEP / 2: lane l gets that of
+ * value (l / STEP) % V. V is a power of two. v is used up.
+ */
+template <int V, int STEP> static __device__ __forceinline__ float lane_sums(float *v)
+{
+	if constexpr (V > 1) {
+		int up = threadIdx.x & V / 2 * STEP;
+
+#pragma unroll
+		for (int i = 0; i < V / 2; i++) {
+			float keep = up ? v[i + V / 2] : v[i], send = up ? v[i] : v[i + V / 2];
+
+			v[i] = keep + __shfl_xor_sync(0xffffffffu, send, V / 2 * STEP);
+		}
+		return lane_sums<V / 2, STEP>(v);
+	}
+	return v[0];
+}
+
+/* Sum over the lanes that differ in bits FROM to 16. */
+template <int FROM> static __device__ __forceinline__ float rest_sum(float x)
+{
+#pragma unroll
+	for (int d = FROM; d < WARP; d *= 2)
+		x += __shfl_xor_sync(0xffffffffu, x, d);
+	return x;
+}
+
+/* Where backward leaves its parts; T = tiles of 32 channels. */
+struct scan_parts {
+	float *BC;	    /* (b, T, L, 2, N): dB and dC */
+	float *sample;	    /* (b, E N + 2 E + 5 N): dA_log, dD, dbeta, ddirection_B */
+	float *code;	    /* (b, T, STEP_CODES, N) */
+	float *check;	    /* a block's checkpoints, for every block of the grid */
+	float *du, *ddelta; /* (b, L, E), or NULL */
+};
+
+static inline __host__ __device__ int64_t scan_tiles(const struct selective_scan &p)
+{
+	return (p.dim + WARP - 1) / WARP;
+}
+
+static inline __host__ __device__ int64_t scan_row(const struct selective_scan &p)
+{
+	return p.dim * p.state + 2 * p.dim + STEP_CODES * p.state;
+}
+
+/* dB, dC, then gradients of parameters, from the parts. */
+void scan_sum_parts(const struct selective_scan &p, const struct scan_array_grads &d,
+	const struct scan_parts &parts);
+
+/* The set form: whether it takes this problem, and its launchers. */
+int scan_set_takes(const struct selective_scan &p, const struct scan_arrays &in, int backward);
+void scan_set_forward(const struct selective_scan &p, struct array y, const struct scan_arrays &in);
+void scan_set_backward(const struct selective_scan &p, const struct scan_array_grads &d,
+	struct array dy, const struct scan_arrays &in, const struct scan_parts &parts);
+int64_t scan_set_check(const struct selective_scan &p); /* floats of parts.check */
+
+/* Whether all activations are halves. */
+static inline int scan_all_half(const struct scan_arrays &in, struct array y)
+{
+	return in.u.half && in.r.half && in.B.half && in.C.half && y.half;
+}
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * CUDA launchers of selective_scan.h.
+ *
+ * Two forms. The plain one takes any orders, states, directions and segments: a thread walks one
+ * channel of one sample, sixteen states at a time. The set form takes four directions that share
+ * step sizes (param_at_scan 0) and N of 8 or 16: four lanes walk a channel, each with a quarter of
+ * the states of all four directions, so that one set of exponentials serves them all.
+ *
+ * Exponentials are ex2.approx of A scaled by log2(e) (relative error 2^-22); softplus and its
+ * derivative are the library's. Sums have a fixed order; bits do not depend on the number of
+ * multiprocessors.
+ */
+#ifndef KERNELS_SELECTIVE_SCAN_CUDA_H
+#define KERNELS_SELECTIVE_SCAN_CUDA_H
+
+#include "kernels/array.h"
+#include "kernels/selective_scan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* beta, A_log, D, direction_B are parameters; everything as in struct scan_inputs. */
+struct scan_arrays {
+	struct array u, r, beta, A_log, B, C, D, direction_B;
+	const int32_t *order, *code, *segments;
+};
+
+/* data NULL: not wanted. Those of parameters are added to. */
+struct scan_array_grads {
+	struct array u, r, beta, A_log, B, C, D, direction_B;
+	int acc_u, acc_r, acc_B, acc_C;
+};
+
+void selective_scan_cuda(
+	const struct selective_scan *p, struct array y, const struct scan_arrays *in, float *work);
+void selective_scan_cuda_backward(const struct selective_scan *p, const struct scan_array_grads *d,
+	struct array dy, const struct scan_arrays *in, float *work);
+
+/*
+ * Work in floats. Forward, plain form alone: a y in float (none if y is float, or one direction of
+ * up to 16 states). Backward, with T = ceil(E / 32): b T L 2 N for dB and dC, b (E N + 2 E + 5 N)
+ * for parameters, b T 5 N; checkpoints of the state for the blocks that are resident at once, so
+ * not with the batch; in the plain form 2 b L E where several directions or groups of states add.
+ */
+int64_t selective_scan_cuda_work(
+	const struct selective_scan *p, const struct scan_arrays *in, int half, int backward);
+
+/* 1: the plain form alone, as the check of the other; before programs are planned. */
+void selective_scan_cuda_plain(int on);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
