@@ -1,6 +1,7 @@
 /* conv2d, as matrix products over chunks of images, and batch norm. */
 #include "kernels/batchnorm_cuda.h"
 #include "kernels/conv2d_cuda.h"
+#include "kernels/conv2d_tile_cuda.h"
 #include "kernels/linear_cuda.h"
 #include "lib/cuda/cuda.h"
 
@@ -27,6 +28,7 @@ static struct array array_at(struct array a, int64_t n)
 struct conv_work {
 	struct array matrix, columns, bias;
 	float *dmatrix, *sums;
+	int tile;	/* no columns: conv2d_tile_cuda.h */
 	int64_t images; /* of a chunk */
 	int64_t size;	/* floats */
 };
@@ -39,10 +41,18 @@ static void *take(struct conv_work *w, real *work, int64_t size)
 	return work ? work + at : NULL;
 }
 
-/* work NULL: sizes alone */
-static struct conv_work conv_work_of(const struct conv2d *p, int half, int backward, real *work)
+/* Whether the input too is of halves, and the shape the one that needs no columns. */
+static int by_tile(const struct call *c)
 {
-	struct conv_work w = {.images = 1};
+	return array_in(c, 0).half && array_out(c, 0).half && conv2d_tile_fits(c->params);
+}
+
+/* work NULL: sizes alone */
+static struct conv_work conv_work_of(const struct call *c, int backward, real *work)
+{
+	const struct conv2d *p = c->params;
+	int half = array_out(c, 0).half;
+	struct conv_work w = {.images = 1, .tile = by_tile(c)};
 	int64_t image = conv2d_pixels(p) * conv2d_padded(p), most = CHUNK / (half ? 2 : 4) / image;
 	int64_t matrix = p->cout * conv2d_padded(p);
 
@@ -52,16 +62,17 @@ static struct conv_work conv_work_of(const struct conv2d *p, int half, int backw
 	if (!backward)
 		w.bias = (struct array){take(&w, work, padded(p->cout)), half};
 	if (backward) {
-		w.dmatrix = take(&w, work, padded(matrix));
+		w.dmatrix = take(&w, work, padded(w.tile ? conv2d_tile_work_cuda(p) : matrix));
 		w.sums = take(&w, work, padded(column_sums_work(p->cout)));
 	}
-	w.columns = (struct array){take(&w, work, room_for(half, w.images * image)), half};
+	if (!w.tile)
+		w.columns = (struct array){take(&w, work, room_for(half, w.images * image)), half};
 	return w;
 }
 
 static int64_t conv_work(const struct call *c, int backward)
 {
-	return conv_work_of(c->params, cuda_precision == PRECISION_BF16, backward, NULL).size;
+	return conv_work_of(c, backward, NULL).size;
 }
 
 /* The chunk of images from `first` on. */
@@ -82,9 +93,13 @@ static void conv_fwd(const struct call *c, const struct run *r)
 {
 	const struct conv2d *p = c->params;
 	struct array y = array_out(c, 0), x = array_in(c, 0), bias = array_in(c, 2);
-	struct conv_work w = conv_work_of(p, y.half, 0, r->work);
+	struct conv_work w = conv_work_of(c, 0, r->work);
 
 	conv2d_matrix_cuda(p, w.matrix, call_in(c, 1));
+	if (w.tile) {
+		conv2d_tile_forward_cuda(p, y, x, w.matrix, bias.data);
+		return;
+	}
 	if (bias.data && y.half) {
 		cast_cuda(w.bias, bias, p->cout, 1);
 		bias = w.bias;
@@ -100,38 +115,63 @@ static void conv_fwd(const struct call *c, const struct run *r)
 	}
 }
 
-static void conv_bwd(const struct call *c, const struct run *r)
+/* dweight and dx by columns, chunk after chunk */
+static void columns_bwd(const struct call *c, const struct conv_work *w)
 {
 	const struct conv2d *p = c->params;
 	struct array dy = array_dy(c, 0), dx = array_dx(c, 0), x = array_in(c, 0);
-	struct conv_work w = conv_work_of(p, dy.half, 1, r->work);
-	float *dweight = call_dx(c, 1), *dbias = call_dx(c, 2);
+	float *dweight = call_dx(c, 1);
 
 	if (dx.data)
-		conv2d_matrix_cuda(p, w.matrix, call_in(c, 1));
+		conv2d_matrix_cuda(p, w->matrix, call_in(c, 1));
 	if (dweight)
-		cuda_failed(cudaMemsetAsync(w.dmatrix, 0,
-				    p->cout * conv2d_padded(p) * sizeof(*w.dmatrix), cuda_stream),
+		cuda_failed(cudaMemsetAsync(w->dmatrix, 0,
+				    p->cout * conv2d_padded(p) * sizeof(*w->dmatrix), cuda_stream),
 			"clearing memory");
-	for (int64_t first = 0; first < p->batch; first += w.images) {
-		struct conv2d chunk = chunk_of(p, &w, first);
+	for (int64_t first = 0; first < p->batch; first += w->images) {
+		struct conv2d chunk = chunk_of(p, w, first);
 		struct gemm g = gemm_of(&chunk);
 		struct array d = array_at(dy, first * conv2d_pixels(p) * p->cout);
 		int64_t at = first * p->height * p->width * p->cin;
 
 		if (dweight) {
-			conv2d_columns_cuda(&chunk, w.columns, array_at(x, at));
-			gemm_weight(&g, w.dmatrix, d, w.columns);
+			conv2d_columns_cuda(&chunk, w->columns, array_at(x, at));
+			gemm_weight(&g, w->dmatrix, d, w->columns);
 		}
 		if (dx.data) {
-			gemm_input(&g, w.columns, 0, d, w.matrix);
-			conv2d_input_cuda(&chunk, array_at(dx, at), call_acc(c, 0), w.columns);
+			gemm_input(&g, w->columns, 0, d, w->matrix);
+			conv2d_input_cuda(&chunk, array_at(dx, at), call_acc(c, 0), w->columns);
 		}
 	}
 	if (dweight)
-		conv2d_weight_cuda(p, dweight, w.dmatrix);
+		conv2d_weight_cuda(p, dweight, w->dmatrix);
+}
+
+static void tile_bwd(const struct call *c, const struct conv_work *w)
+{
+	const struct conv2d *p = c->params;
+	struct array dy = array_dy(c, 0), dx = array_dx(c, 0);
+	float *dweight = call_dx(c, 1);
+
+	if (dx.data)
+		conv2d_tile_input_cuda(p, dx, call_acc(c, 0), dy, call_in(c, 1), w->matrix);
+	if (dweight)
+		conv2d_tile_weight_cuda(p, dweight, dy, array_in(c, 0), w->dmatrix);
+}
+
+static void conv_bwd(const struct call *c, const struct run *r)
+{
+	const struct conv2d *p = c->params;
+	struct conv_work w = conv_work_of(c, 1, r->work);
+	float *dbias = call_dx(c, 2);
+
+	if (w.tile)
+		tile_bwd(c, &w);
+	else
+		columns_bwd(c, &w);
 	if (dbias)
-		column_sums_cuda(dbias, dy, p->batch * conv2d_pixels(p), p->cout, 1, w.sums);
+		column_sums_cuda(
+			dbias, array_dy(c, 0), p->batch * conv2d_pixels(p), p->cout, 1, w.sums);
 }
 
 const struct op_impl cuda_conv2d = {"conv2d", conv_fwd, conv_bwd, conv_work};
