@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include "lib/base/error.h"
 #include "lib/cli/cli.h"
+#include "lib/cli/recipe.h"
 #include "lib/program/bench.h"
 #include "lib/program/blas.h"
 
-struct settings {
+struct choice {
 	char **ops;
 	int count;
 	double seconds;
@@ -23,7 +24,7 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	struct settings *s = state->input;
+	struct choice *s = state->input;
 
 	switch (key) {
 	case KEY_SECONDS:
@@ -54,7 +55,7 @@ static const struct argp argp = {options, parse, "[OP...]",
 	"  bench-kernels\n"
 	"  bench-kernels --threads 1 linear 'dwconv*'"};
 
-static int wanted(const struct settings *s, const char *op)
+static int wanted(const struct choice *s, const char *op)
 {
 	for (int i = 0; i < s->count; i++)
 		if (!fnmatch(s->ops[i], op, 0))
@@ -84,22 +85,24 @@ static void put_row(struct result *r, const struct bench_case *c, const struct b
 	result_row(r);
 }
 
-static int time_all(const struct settings *s, struct result *r)
+static int time_all(const struct choice *s, struct result *r)
 {
 	const struct bench_case *c;
+	const struct device *device;
 	struct bench_limits limits;
 
-	TRY(bench_limits(&limits, s->seconds));
+	TRY(cli_open_device(&device));
+	TRY(bench_limits(&limits, device, s->seconds));
 	cli_say("%s, %d threads: product %.1f GFLOP/s, copy %.1f GB/s in cache, %.1f GB/s in "
 		"memory",
-		device_cpu()->name, cli.threads, limits.flops * 1e-9, limits.cached * 1e-9,
+		device->name, cli.threads, limits.flops * 1e-9, limits.cached * 1e-9,
 		limits.bytes * 1e-9);
 	for (int i = 0; (c = bench_case_at(i)); i++) {
 		struct bench_times t;
 
 		if (!wanted(s, c->op))
 			continue;
-		TRY(bench_run(c, s->seconds, &t));
+		TRY(bench_run(c, device, s->seconds, &t));
 		for (int pass = 0; pass < 2; pass++)
 			if (t.seconds[pass] > 0)
 				put_row(r, c, &t, &limits, pass);
@@ -107,7 +110,7 @@ static int time_all(const struct settings *s, struct result *r)
 	return 0;
 }
 
-static int run(const struct settings *s)
+static int run(const struct choice *s)
 {
 	struct result *r;
 	int status;
@@ -134,8 +137,8 @@ static int run(const struct settings *s)
 
 int main(int argc, char **argv)
 {
-	struct settings s = {.seconds = 0.2};
+	struct choice s = {.seconds = 0.2};
 
-	cli_start(&argp, argc, argv, &s, CLI_THREADS | CLI_JSON);
+	cli_start(&argp, argc, argv, &s, CLI_DEVICE | CLI_THREADS | CLI_JSON);
 	return cli_end(run(&s));
 }

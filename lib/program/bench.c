@@ -65,7 +65,8 @@ static int fill(struct subject *s, tensor t, int gradient)
 static void subject_close(struct subject *s)
 {
 	program_free(s->p);
-	free(s->block);
+	if (s->block)
+		s->device->release(s->block);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -79,6 +80,7 @@ static int subject_open(struct subject *s, const struct bench_case *c, const int
 	s->p = program_new(PROGRAM_TRAIN);
 	if (!s->p)
 		return STATUS_SYSTEM;
+	program_set_half(s->p, device->half);
 	s->y = c->build(s->p, n);
 	if (s->y)
 		program_seed(s->p, s->y);
@@ -148,7 +150,13 @@ static int distance(struct subject *a, struct subject *b, double *far)
 	return 0;
 }
 
-static int check(const struct bench_case *c, double *far)
+/* bf16 has 8 bits, tf32 11. */
+static double error_max(const struct device *d)
+{
+	return d->half ? 3e-2 : d->finish ? 3e-3 : ERROR_MAX;
+}
+
+static int check(const struct bench_case *c, const struct device *device, double *far)
 {
 	struct subject fast, plain;
 	int64_t n[BENCH_SIZES];
@@ -157,7 +165,7 @@ static int check(const struct bench_case *c, double *far)
 	memcpy(n, c->n, sizeof(n));
 	n[0] = n[0] < CHECK_BATCH ? n[0] : CHECK_BATCH;
 	memset(&plain, 0, sizeof(plain));
-	status = subject_open(&fast, c, n, device_cpu());
+	status = subject_open(&fast, c, n, device);
 	if (!status)
 		status = subject_open(&plain, c, n, device_cpu_plain());
 	if (!status)
@@ -169,7 +177,9 @@ static int check(const struct bench_case *c, double *far)
 	subject_close(&fast);
 	if (plain.p)
 		subject_close(&plain);
-	if (!status && !(*far <= ERROR_MAX))
+	if (!status && device->finish)
+		status = device->finish();
+	if (!status && !(*far <= error_max(device)))
 		return error_context(
 			error(STATUS_BUG, "fast form and reference differ by %g", *far), "%s",
 			c->op);
@@ -198,26 +208,46 @@ static double least(double a, double b)
 	return a < b ? a : b;
 }
 
-static void time_walks(struct subject *s, double seconds, struct bench_times *t)
+/* Seconds of one walk: of several in a row where the device runs by itself. */
+static int time_walk(struct subject *s, int backward, double *seconds)
+{
+	int n = s->device->finish ? 20 : 1;
+	double from;
+
+	if (s->device->finish)
+		TRY(s->device->finish());
+	from = now();
+	for (int i = 0; i < n; i++)
+		if (backward)
+			program_backward(s->p, &s->step);
+		else
+			program_forward(s->p, &s->step);
+	if (s->device->finish)
+		TRY(s->device->finish());
+	*seconds = (now() - from) / n;
+	return 0;
+}
+
+static int time_walks(struct subject *s, double seconds, struct bench_times *t)
 {
 	int backward = s->y && s->y->grad;
 	double end = now() + seconds;
 
 	t->seconds[0] = t->seconds[1] = INFINITY;
 	for (int i = 0; i < 2 || now() < end; i++) {
-		double from = now(), middle;
+		double one[2] = {0, 0};
 
-		program_forward(s->p, &s->step);
-		middle = now();
+		TRY(time_walk(s, 0, &one[0]));
 		if (backward)
-			program_backward(s->p, &s->step);
+			TRY(time_walk(s, 1, &one[1]));
 		if (i > 0) { /* the first touches the memory */
-			t->seconds[0] = least(t->seconds[0], middle - from);
-			t->seconds[1] = least(t->seconds[1], now() - middle);
+			t->seconds[0] = least(t->seconds[0], one[0]);
+			t->seconds[1] = least(t->seconds[1], one[1]);
 		}
 	}
 	if (!backward)
 		t->seconds[1] = 0;
+	return 0;
 }
 
 static void name_shape(const struct bench_case *c, char *text, size_t size)
@@ -230,18 +260,19 @@ static void name_shape(const struct bench_case *c, char *text, size_t size)
 			text + used, size - used, "%s%lld", i ? "x" : "", (long long)c->n[i]);
 }
 
-int bench_run(const struct bench_case *c, double seconds, struct bench_times *t)
+int bench_run(const struct bench_case *c, const struct device *device, double seconds,
+	struct bench_times *t)
 {
 	struct subject s;
 	int status;
 
 	memset(t, 0, sizeof(*t));
 	name_shape(c, t->shape, sizeof(t->shape));
-	TRY(check(c, &t->error));
-	status = subject_open(&s, c, c->n, device_cpu());
+	TRY(check(c, device, &t->error));
+	status = subject_open(&s, c, c->n, device);
 	if (!status) {
 		count(&s, c, t);
-		time_walks(&s, seconds, t);
+		status = time_walks(&s, seconds, t);
 	}
 	subject_close(&s);
 	return error_context(status, "%s", c->op);
@@ -276,21 +307,38 @@ static int copy_speed(size_t bytes, double seconds, double *speed)
 	return status;
 }
 
-int bench_limits(struct bench_limits *l, double seconds)
+static tensor build_copy(struct program *p, const int64_t *n)
+{
+	tensor x = program_input(p, "x", TYPE_REAL, 1, n);
+
+	return add(p, x, x);
+}
+
+/* A product and a copy that fill a GPU. */
+static int device_limits(struct bench_limits *l, const struct device *device, double seconds)
+{
+	struct bench_case product = {"linear", build_product, NULL, 0, {32768, 4096, 4096}};
+	struct bench_case copy = {"add", build_copy, NULL, 0, {1 << 27}};
+	struct bench_times t;
+
+	TRY(bench_run(&product, device, seconds, &t));
+	l->flops = 2.0 * 32768 * 4096 * 4096 / t.seconds[0];
+	TRY(bench_run(&copy, device, seconds, &t));
+	l->bytes = l->cached = 8.0 * (1 << 27) / t.seconds[0];
+	l->cache = 0;
+	return 0;
+}
+
+int bench_limits(struct bench_limits *l, const struct device *device, double seconds)
 {
 	struct bench_case product = {"linear", build_product, NULL, 0, {1920, 256, 512}};
 	struct bench_times t;
 
-	TRY(bench_run(&product, seconds, &t));
+	if (device->finish)
+		return device_limits(l, device, seconds);
+	TRY(bench_run(&product, device, seconds, &t));
 	l->flops = 2.0 * 1920 * 256 * 512 / t.seconds[0];
 	TRY(copy_speed(1 << 20, seconds, &l->cached));
 	l->cache = sysconf(_SC_LEVEL3_CACHE_SIZE) > 0 ? sysconf(_SC_LEVEL3_CACHE_SIZE) : 8 << 20;
 	return copy_speed(64 << 20, seconds, &l->bytes);
-}
-
-double bench_least(const struct bench_times *t, const struct bench_limits *l, int pass)
-{
-	double bytes = t->bytes[pass] <= l->cache ? l->cached : l->bytes;
-
-	return fmax(t->flops[pass] / l->flops, t->bytes[pass] / bytes);
 }
