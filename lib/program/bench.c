@@ -342,3 +342,10 @@ int bench_limits(struct bench_limits *l, const struct device *device, double sec
 	l->cache = sysconf(_SC_LEVEL3_CACHE_SIZE) > 0 ? sysconf(_SC_LEVEL3_CACHE_SIZE) : 8 << 20;
 	return copy_speed(64 << 20, seconds, &l->bytes);
 }
+
+double bench_least(const struct bench_times *t, const struct bench_limits *l, int pass)
+{
+	double bytes = t->bytes[pass] <= l->cache ? l->cached : l->bytes;
+
+	return fmax(t->flops[pass] / l->flops, t->bytes[pass] / bytes);
+}
