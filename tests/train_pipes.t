@@ -84,6 +84,13 @@ against_online()
 	message 'tokens.*64.*2.*17.*48' # positions of an epoch, which drops what fills no batch
 }
 
+@test "features: with mixing and repeated augmentation" {
+	against_online wsab $mixing --set repeat_aug=3 --set views=1
+	expect 64 extract-teacher-features --teacher teacher.h5 $common $augment \
+		--set repeat_aug=3 -o run.h5
+	message 'repeat_aug'
+}
+
 @test "features: tokens before the norm" {
 	against_online wsab --set target=prenorm $augment
 }

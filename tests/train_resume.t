@@ -77,6 +77,11 @@ same_at_cuts()
 	same_at_cuts $wsab --epochs 2 $mixing --shards 4
 }
 
+@test "repeated augmentation, a share of the data" {
+	same_at_cuts $plain --method task --epochs 3 --set repeat_aug=3 --set limit=50 --set first=7 \
+		--set augment=crop --set randaugment=rand-m9-mstd0.5-inc1
+}
+
 @test "wsab with features" {
 	expect 0 extract-teacher-features --teacher teacher.h5 --data data.h5 --seed 5 --set epochs=2 \
 		--set augment=shift --set batch=16 --no-provenance -q -o features.h5
