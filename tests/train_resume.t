@@ -154,6 +154,9 @@ same_at_cuts()
 		expect 64 distill-step $plain --method task $pair -o run.h5
 		message 'run.h5 is given for two outputs'
 	done
+	expect 64 distill-step $plain --method task --state - -o run.h5
+	expect 64 distill-step $plain --method task --valid valid.h5 --best - -o run.h5
+	expect 66 distill-step $plain --method task --state /dev/full -o run.h5
 	expect 64 distill-step $plain --method task --best run-b.h5 -o run.h5
 	expect 64 distill-step $wsab --features teacher.h5 -o run.h5
 	expect 64 distill-step $plain --method wsab -o run.h5

@@ -97,7 +97,7 @@ static int shorthand(struct options *o, int key, char *arg, struct argp_state *s
 	return recipe_option(&o->recipe, RECIPE_SET, text, state);
 }
 
-/* One file cannot be two outputs. */
+/* One file cannot be two outputs, a pipe none that is written again. */
 static void check_outputs(const struct options *o, struct argp_state *state)
 {
 	const char *const paths[] = {o->out, o->state, o->best, o->metrics};
@@ -106,6 +106,8 @@ static void check_outputs(const struct options *o, struct argp_state *state)
 		for (int j = 0; j < i; j++)
 			if (paths[i] && paths[j] && !strcmp(paths[i], paths[j]))
 				argp_error(state, "%s is given for two outputs", paths[i]);
+	if ((o->state && !strcmp(o->state, "-")) || (o->best && !strcmp(o->best, "-")))
+		argp_error(state, "--state and --best are written more than once: not to a pipe");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
