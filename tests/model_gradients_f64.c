@@ -26,8 +26,8 @@ struct rig {
 struct variant {
 	const char *settings;
 	int64_t teacher_dim, teacher_patch; /* patch 4: the student's grid, 2: twice as fine */
-	int deit, scan_order, no_mlp;
-	int every; /* 1: all elements of each parameter, 0: a few */
+	int deit, scan_order, no_mlp;	    /* deit 2: distilled, teacher and student */
+	int every;			    /* 1: all elements of each parameter, 0: a few */
 };
 
 static int build(struct rig *r, const struct variant *v)
@@ -43,10 +43,11 @@ static int build(struct rig *r, const struct variant *v)
 	c.scan_order = v->scan_order;
 	c.mlp_ratio = v->no_mlp ? 0 : c.mlp_ratio;
 	c.drop_path = t.drop_path = 0.3;
+	c.distilled = t.distilled = v->deit == 2;
 	TRY(micro_settings(&r->settings, v->settings));
 	TRY(network_new(&r->student, &c, NULL));
 	TRY(network_new(&r->teacher, &t, NULL));
-	TRY(objective_check(d, &c, t.dim, network_grid(&t), 1, t.classes));
+	TRY(objective_check(d, &c, t.dim, network_grid(&t), network_extra_tokens(&t), t.classes));
 	if (distill_wants_map(d))
 		TRY(calibration_new(
 			&r->map, d, r->student->model, distill_tap_dim(d, &c), t.dim, c.depth));
@@ -65,8 +66,8 @@ static int build(struct rig *r, const struct variant *v)
 	program_set_mode(r->p, PROGRAM_EVAL);
 	network_build(r->teacher, r->p, r->image, &all, &y);
 	program_set_mode(r->p, PROGRAM_TRAIN);
-	teacher = (struct teacher_out){
-		d->target == TARGET_PRENORM ? y.last : y.tokens, y.logits, 1, network_grid(&t)};
+	teacher = (struct teacher_out){d->target == TARGET_PRENORM ? y.last : y.tokens, y.logits,
+		network_extra_tokens(&t), network_grid(&t)};
 	network_build(r->student, r->p, r->image, &want, &out);
 	objective_build(&r->o, d, r->p, &c, &out, &teacher, r->map, target);
 	TRY(program_plan(r->p, device_cpu()));
@@ -229,6 +230,9 @@ static const struct variant variants[] = {
 	{"method=task", 6, 4, .every = 1, .scan_order = 1},
 	{"method=task", 6, 4, .every = 1, .deit = 1},
 	{"method=task", 6, 4, .no_mlp = 1},
+	{"method=task", 6, 4, .deit = 2},
+	{"method=wsab target=cls", 10, 2, .deit = 2},
+	{"method=logits", 10, 2, .deit = 2},
 	{"method=logits", 10, 2},
 	{"method=logits kd_temperature=5 task_weight=0.2", 10, 4, .deit = 1},
 	{"method=rc kd_temperature=2", 6, 4},

@@ -7,6 +7,7 @@ TM_BIN=$(realpath -m "$TM_BIN")
 
 # tool | arguments, @ is the input under test | a whole file of a kind that does not belong there
 inputs='
+init-weights | --from @ -o out.h5 | images.h5
 import-weights | @ --arch deit-micro-t -o out.h5 | images.h5
 export-weights | @ -o out.safetensors | images.h5
 pack-images | @ -o out.h5 | teacher.h5
@@ -37,7 +38,7 @@ render-table | --layout layout.conf --paper paper.tsv --rows @ |
 render-table | --layout @ --rows rows.tsv |
 plot-curves | --series a=@ --y top1 -o out |
 '
-no_inputs='init-weights make-shapes bench-kernels bench-train'
+no_inputs='make-shapes bench-kernels bench-train'
 
 tools()
 {
