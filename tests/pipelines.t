@@ -258,7 +258,8 @@ calls() {
 	"$bin/make-shapes" --split test --count 2 -o d.h5
 	"$bin/init-weights" --arch pmamba-micro-t -o w.h5
 	for conf in "$root"/pipelines/scales/*.conf "$root"/pipelines/recipes/*/*.conf; do
-		run "$bin/eval-cls" --weights w.h5 --data d.h5 --recipe "$conf" --set size=32 --set resize=32 --quiet
+		run "$bin/eval-cls" --weights w.h5 --data d.h5 --recipe "$conf" --batch 2 \
+			--set size=32 --set resize=32 --quiet
 		echo "$conf: $output"
 		[ "$status" -eq 0 ]
 	done

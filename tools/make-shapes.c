@@ -67,7 +67,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "which part? Give --split train, valid or test");
 		if (!s->output)
 			argp_error(state, "where to? Give -o");
-		if (!strcmp(s->output, "-") && s->format != HDF5)
+		if (s->output && !strcmp(s->output, "-") && s->format != HDF5)
 			argp_error(state, "only --format hdf5 can go to standard output");
 		return 0;
 	default:

@@ -16,8 +16,8 @@ struct panel {
 
 /*
  * Makes <stem>.png and <stem>.svg, each whole or not at all. STATUS_UNAVAILABLE when gnuplot is not
- * installed, STATUS_CANTCREATE or STATUS_IO when a picture cannot be written, STATUS_USAGE for names
- * with control characters.
+ * installed, STATUS_CANTCREATE or STATUS_IO when a picture cannot be written, STATUS_USAGE for
+ * names with control characters.
  */
 int plot_write(const char *stem, const char *title, const struct panel *panels, int count);
 

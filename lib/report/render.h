@@ -14,7 +14,10 @@
 
 enum render_format { RENDER_MARKDOWN, RENDER_TSV, RENDER_LATEX };
 
-/* notes: further lines under the table. STATUS_SYSTEM; whether the stream took it all is the caller's to ask. */
+/*
+ * notes: further lines under the table. STATUS_SYSTEM; whether the stream took it all is the
+ * caller's to ask.
+ */
 int render_table(const struct table *t, enum render_format format, char *const *notes,
 	int note_count, FILE *f);
 

@@ -44,7 +44,7 @@ int table_make(struct table *t, const char *layout, const char *paper, char *con
 	int result_count, void (*unknown)(const char *path, const char *name));
 void table_release(struct table *t);
 
-/* Distinct values of a result column, sorted, joined with ", "; "" when there are none. malloc'ed */
+/* Distinct values of a result column, sorted, joined with ", "; "" for none. malloc'ed. */
 char *table_values(const struct table *t, const char *column);
 /* The same for one row of the layout. */
 char *table_row_values(const struct table *t, int row, const char *column);
