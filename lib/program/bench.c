@@ -46,7 +46,7 @@ static int fill(struct subject *s, tensor t, int gradient)
 
 	if (!host)
 		return STATUS_SYSTEM;
-	if (t->type == TYPE_REAL && t->dims > 0 && strcmp(t->name, "mix"))
+	if ((t->type == TYPE_REAL || t->type == TYPE_BF16) && t->dims > 0 && strcmp(t->name, "mix"))
 		for (int64_t i = 0; i < t->count; i++)
 			((real *)host)[i] = draw(s);
 	for (int64_t i = 0; !strcmp(t->name, "gate") && i < t->count; i++)
