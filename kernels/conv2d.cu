@@ -24,62 +24,59 @@ static __device__ __forceinline__ origin origin_of(const sizes &s, uint32_t n)
 		(int)(row % s.rows) * s.stride - s.pad, (int)(n % s.cols) * s.stride - s.pad};
 }
 
-/* Offset in x of channel 0 under a tap, or -1 outside. */
-static __device__ __forceinline__ int64_t under(const sizes &s, const origin &o, int di, int dj)
-{
-	int i = o.i + di, j = o.j + dj;
-
-	if (i < 0 || j < 0 || i >= s.height || j >= s.width)
-		return -1;
-	return (o.image + (int64_t)i * s.width + j) * s.cin;
-}
-
-/* together: V channels of one tap, as cin is a multiple of V */
+/*
+ * The taps of one row, with their channels, are neighbours in x: value r of tap row di is r values
+ * after channel 0 of the row's first pixel. together: V values are of one tap, as cin is a multiple
+ * of V.
+ */
 template <typename TC, typename TX>
 static __global__ void columns_kernel(
-	TC *columns, const TX *x, sizes s, int64_t pixels, int together)
+	TC *columns, const TX *x, sizes s, uint32_t packs, int together)
 {
-	int packs = s.padded / V, taps = s.kernel * s.kernel;
+	uint32_t each = s.padded / V;
+	int span = s.kernel * s.cin, wide = s.width * s.cin;
 
-	GRID_STRIDE(n, pixels * packs)
-	{
-		int64_t pixel = n / packs;
-		int k = (int)(n - pixel * packs) * V, tap = k / s.cin, c = k - tap * s.cin;
-		origin o = origin_of(s, (uint32_t)pixel);
+	for (uint32_t n = blockIdx.x * blockDim.x + threadIdx.x; n < packs;
+		n += gridDim.x * blockDim.x) {
+		uint32_t pixel = n / each;
+		int k = (int)(n - pixel * each) * V, di = k / span, r = k - di * span;
+		origin o = origin_of(s, pixel);
+		int64_t row = (o.image + (int64_t)(o.i + di) * s.width) * s.cin;
+		int i = o.i + di, first = o.j * s.cin;
 		float f[V] = {};
 
 		if (together) {
-			int64_t from = under(s, o, tap / s.kernel, tap % s.kernel);
-
-			if (from >= 0)
-				load_pack<V>(f, x + from + c);
+			if (i >= 0 && i < s.height && first + r >= 0 && first + r < wide)
+				load_pack<V>(f, x + row + first + r);
 		} else {
-			for (int v = 0; v < V && tap < taps; v++) {
-				int64_t from = under(s, o, tap / s.kernel, tap % s.kernel);
-
-				f[v] = from < 0 ? 0 : load(x, from + c);
-				if (++c == s.cin) {
-					c = 0;
-					tap++;
+#pragma unroll
+			for (int v = 0; v < V; v++) {
+				if (di < s.kernel && i >= 0 && i < s.height && first + r >= 0 &&
+					first + r < wide)
+					f[v] = load(x, row + first + r);
+				if (++r == span) {
+					r = 0;
+					di++;
+					i++;
+					row += wide;
 				}
 			}
 		}
-		store_pack<V>(columns + n * V, f);
+		store_pack<V>(columns + (int64_t)n * V, f);
 	}
 }
 
 /* P channels of a pixel of dx a thread */
 template <typename TX, typename TC, int P>
-static __global__ void input_kernel(TX *dx, int acc, const TC *columns, sizes s, int64_t pixels)
+static __global__ void input_kernel(TX *dx, int acc, const TC *columns, sizes s, uint32_t packs)
 {
-	int packs = s.cin / P;
+	uint32_t each = s.cin / P;
 
-	GRID_STRIDE(n, pixels * packs)
-	{
-		int64_t pixel = n / packs;
-		int c = (int)(n - pixel * packs) * P;
-		uint32_t row = (uint32_t)pixel / s.width;
-		int i = (int)(row % s.height) + s.pad, j = (int)((uint32_t)pixel % s.width) + s.pad;
+	for (uint32_t n = blockIdx.x * blockDim.x + threadIdx.x; n < packs;
+		n += gridDim.x * blockDim.x) {
+		uint32_t pixel = n / each, row = pixel / s.width;
+		int c = (int)(n - pixel * each) * P;
+		int i = (int)(row % s.height) + s.pad, j = (int)(pixel % s.width) + s.pad;
 		int64_t image = (int64_t)(row / s.height) * s.rows;
 		float sum[P] = {};
 
@@ -101,7 +98,7 @@ static __global__ void input_kernel(TX *dx, int acc, const TC *columns, sizes s,
 					sum[v] += f[v];
 			}
 		}
-		put_pack<P>(dx + n * P, sum, acc);
+		put_pack<P>(dx + (int64_t)n * P, sum, acc);
 	}
 }
 
@@ -138,31 +135,33 @@ static sizes sizes_of(const struct conv2d *p)
 		(int)conv2d_padded(p)};
 }
 
+/* Packs of a chunk are counted in 32 bits: a chunk that needs more fits into no memory. */
 void conv2d_columns_cuda(const struct conv2d *p, struct array columns, struct array x)
 {
-	int64_t pixels = p->batch * conv2d_pixels(p);
+	int64_t packs = p->batch * conv2d_pixels(p) * (conv2d_padded(p) / V);
+	int blocks = grid_for(packs, THREADS);
 	sizes s = sizes_of(p);
 
 #define CALL(TC, TX)                                                                               \
-	columns_kernel<TC, TX>                                                                     \
-		<<<grid_for(pixels *(s.padded / V), THREADS), THREADS, 0, cuda_stream>>>(          \
-			(TC *)columns.data, (const TX *)x.data, s, pixels, s.cin % V == 0)
+	columns_kernel<TC, TX><<<blocks, THREADS, 0, cuda_stream>>>(                               \
+		(TC *)columns.data, (const TX *)x.data, s, (uint32_t)packs, s.cin % V == 0)
 	BY_TYPES(columns, x, CALL);
 #undef CALL
 }
 
 void conv2d_input_cuda(const struct conv2d *p, struct array dx, int acc, struct array columns)
 {
-	int64_t pixels = p->batch * p->height * p->width;
+	int together = p->cin % V ? 1 : V;
+	int64_t packs = p->batch * p->height * p->width * (p->cin / together);
+	int blocks = grid_for(packs, THREADS);
 	sizes s = sizes_of(p);
 
 #define PACKED(TX, TC, P)                                                                          \
-	input_kernel<TX, TC, P>                                                                    \
-		<<<grid_for(pixels *(s.cin / (P)), THREADS), THREADS, 0, cuda_stream>>>(           \
-			(TX *)dx.data, acc, (const TC *)columns.data, s, pixels)
+	input_kernel<TX, TC, P><<<blocks, THREADS, 0, cuda_stream>>>(                              \
+		(TX *)dx.data, acc, (const TC *)columns.data, s, (uint32_t)packs)
 #define CALL(TX, TC)                                                                               \
 	do {                                                                                       \
-		if (s.cin % V)                                                                     \
+		if (together == 1)                                                                 \
 			PACKED(TX, TC, 1);                                                         \
 		else                                                                               \
 			PACKED(TX, TC, V);                                                         \
