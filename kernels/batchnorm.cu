@@ -38,7 +38,8 @@ static __device__ __forceinline__ void merge(
 
 /* part (parts, 2, dim): means, squares */
 template <typename T, int V>
-static __global__ void __launch_bounds__(THREADS) statistics(float *part, const T *x, layout l)
+static __global__ void __launch_bounds__(THREADS)
+	statistics(float *__restrict__ part, const T *__restrict__ x, layout l)
 {
 	__shared__ float means[V][THREADS], squares[V][THREADS];
 	int id = threadIdx.y * blockDim.x + threadIdx.x;
@@ -92,8 +93,8 @@ static __device__ __forceinline__ double warp_sum_double(double x)
 }
 
 /* A warp a channel. */
-static __global__ void merge_statistics(
-	float *kept, float *stat_mean, float *stat_var, const float *part, layout l, float eps)
+static __global__ void merge_statistics(float *__restrict__ kept, float *__restrict__ stat_mean,
+	float *__restrict__ stat_var, const float *__restrict__ part, layout l, float eps)
 {
 	int c = (blockIdx.x * blockDim.x + threadIdx.x) / 32, lane = threadIdx.x % 32;
 	double mean = 0, square = 0;
@@ -120,8 +121,8 @@ static __global__ void merge_statistics(
 }
 
 /* (2, dim): mean and inv of the running statistics */
-static __global__ void given_statistics(
-	float *to, const float *mean, const float *var, int dim, float eps)
+static __global__ void given_statistics(float *__restrict__ to, const float *__restrict__ mean,
+	const float *__restrict__ var, int dim, float eps)
 {
 	GRID_STRIDE(c, dim)
 	{
@@ -152,8 +153,9 @@ template <int V> struct channels {
 };
 
 template <typename TY, typename TX, int V>
-static __global__ void __launch_bounds__(THREADS) apply(TY *y, const TX *x, const float *kept,
-	const float *weight, const float *bias, layout l, int relu)
+static __global__ void __launch_bounds__(THREADS) apply(TY *__restrict__ y,
+	const TX *__restrict__ x, const float *__restrict__ kept, const float *__restrict__ weight,
+	const float *__restrict__ bias, layout l, int relu)
 {
 	int c = (blockIdx.x * blockDim.x + threadIdx.x) * V;
 	int64_t from = blockIdx.y * l.each, to = from + part_rows(l, blockIdx.y);
@@ -177,8 +179,9 @@ static __global__ void __launch_bounds__(THREADS) apply(TY *y, const TX *x, cons
 
 /* part (parts, 2, dim): sums of g and of g h */
 template <typename TY, typename TX, int V>
-static __global__ void __launch_bounds__(THREADS) gradient_sums(float *part, const TY *dy,
-	const TX *x, const float *kept, const float *weight, const float *bias, layout l, int relu)
+static __global__ void __launch_bounds__(THREADS) gradient_sums(float *__restrict__ part,
+	const TY *__restrict__ dy, const TX *__restrict__ x, const float *__restrict__ kept,
+	const float *__restrict__ weight, const float *__restrict__ bias, layout l, int relu)
 {
 	__shared__ float sums[V][THREADS], products[V][THREADS];
 	int id = threadIdx.y * blockDim.x + threadIdx.x;
@@ -225,8 +228,8 @@ static __global__ void __launch_bounds__(THREADS) gradient_sums(float *part, con
 }
 
 /* A warp a channel; means (2, dim): of g and of g h over the rows. */
-static __global__ void merge_sums(
-	float *means, float *dweight, float *dbias, const float *part, layout l)
+static __global__ void merge_sums(float *__restrict__ means, float *__restrict__ dweight,
+	float *__restrict__ dbias, const float *__restrict__ part, layout l)
 {
 	int c = (blockIdx.x * blockDim.x + threadIdx.x) / 32, lane = threadIdx.x % 32;
 	double sum = 0, product = 0;
@@ -250,9 +253,10 @@ static __global__ void merge_sums(
 }
 
 template <typename TY, typename TX, int V>
-static __global__ void __launch_bounds__(THREADS)
-	input_gradient(TX *dx, int acc, const TY *dy, const TX *x, const float *kept,
-		const float *means, const float *weight, const float *bias, layout l, int relu)
+static __global__ void __launch_bounds__(THREADS) input_gradient(TX *__restrict__ dx, int acc,
+	const TY *__restrict__ dy, const TX *__restrict__ x, const float *__restrict__ kept,
+	const float *__restrict__ means, const float *__restrict__ weight,
+	const float *__restrict__ bias, layout l, int relu)
 {
 	int c = (blockIdx.x * blockDim.x + threadIdx.x) * V;
 	int64_t from = blockIdx.y * l.each, to = from + part_rows(l, blockIdx.y);

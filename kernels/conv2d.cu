@@ -31,7 +31,7 @@ static __device__ __forceinline__ origin origin_of(const sizes &s, uint32_t n)
  */
 template <typename TC, typename TX>
 static __global__ void columns_kernel(
-	TC *columns, const TX *x, sizes s, uint32_t packs, int together)
+	TC *__restrict__ columns, const TX *__restrict__ x, sizes s, uint32_t packs, int together)
 {
 	uint32_t each = s.padded / V;
 	int span = s.kernel * s.cin, wide = s.width * s.cin;
@@ -68,7 +68,8 @@ static __global__ void columns_kernel(
 
 /* P channels of a pixel of dx a thread */
 template <typename TX, typename TC, int P>
-static __global__ void input_kernel(TX *dx, int acc, const TC *columns, sizes s, uint32_t packs)
+static __global__ void input_kernel(
+	TX *__restrict__ dx, int acc, const TC *__restrict__ columns, sizes s, uint32_t packs)
 {
 	uint32_t each = s.cin / P;
 
@@ -103,7 +104,8 @@ static __global__ void input_kernel(TX *dx, int acc, const TC *columns, sizes s,
 }
 
 template <typename T>
-static __global__ void matrix_kernel(T *matrix, const float *weight, sizes s, int64_t cout)
+static __global__ void matrix_kernel(
+	T *__restrict__ matrix, const float *__restrict__ weight, sizes s, int64_t cout)
 {
 	int taps = s.kernel * s.kernel;
 
@@ -116,7 +118,8 @@ static __global__ void matrix_kernel(T *matrix, const float *weight, sizes s, in
 	}
 }
 
-static __global__ void weight_kernel(float *dweight, const float *matrix, sizes s, int64_t cout)
+static __global__ void weight_kernel(
+	float *__restrict__ dweight, const float *__restrict__ matrix, sizes s, int64_t cout)
 {
 	int taps = s.kernel * s.kernel;
 

@@ -69,8 +69,9 @@ static __device__ __forceinline__ void take_gradient(window<V> &w, const T *du, 
 }
 
 template <typename TX, typename TU, int V>
-static __global__ void forward_kernel(struct dwconv1d p, TU *u, TU *c, const TX *x,
-	const float *weight, const float *bias, const int32_t *segments, int stretches)
+static __global__ void forward_kernel(struct dwconv1d p, TU *__restrict__ u, TU *__restrict__ c,
+	const TX *__restrict__ x, const float *__restrict__ weight, const float *__restrict__ bias,
+	const int32_t *segments, int stretches)
 {
 	int64_t e = ((int64_t)blockIdx.y * THREADS + threadIdx.x) * V;
 	int64_t row = blockIdx.x / stretches * p.len;
@@ -111,8 +112,9 @@ static __global__ void forward_kernel(struct dwconv1d p, TU *u, TU *c, const TX 
 
 /* Block x takes stretches x, x + gridDim.x, ... and writes the part x of the weight gradients. */
 template <typename TX, typename TU, int V>
-static __global__ void backward_kernel(struct dwconv1d p, TX *dx, int acc, float *part,
-	const TU *du, const TU *c, const TX *x, const float *weight, const int32_t *segments,
+static __global__ void backward_kernel(struct dwconv1d p, TX *__restrict__ dx, int acc,
+	float *__restrict__ part, const TU *__restrict__ du, const TU *__restrict__ c,
+	const TX *__restrict__ x, const float *__restrict__ weight, const int32_t *segments,
 	int stretches)
 {
 	int64_t e = ((int64_t)blockIdx.y * THREADS + threadIdx.x) * V;

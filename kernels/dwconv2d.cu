@@ -38,21 +38,45 @@ static __device__ __forceinline__ tile tile_at(const tiling &g, int K, int n)
 		at % g.columns * COLUMNS};
 }
 
+#define BATCH 8 /* loads under way together */
+
 /*
  * Fills `to` (pixels, LANES * V) with the values of the tile and its margin, zeros outside the
- * grid; take(values, offset) reads V channels at an offset in the array.
+ * grid: those of a, or, where c is given, a times SiLU's slope at c.
  */
-template <int K, int V, typename T, typename Take>
+template <int K, int V, typename T>
 static __device__ __forceinline__ void fill_tile(
-	T *to, const tiling &g, const tile &t, int64_t e, Take take)
+	T *to, const tiling &g, const tile &t, int64_t e, const T *a, const T *c)
 {
-	for (int n = threadIdx.y; n < PIXELS(K); n += ROWS(K)) {
-		int i = t.i - K / 2 + n / PITCH(K), j = t.j - K / 2 + n % PITCH(K);
-		float f[V] = {};
+	for (int first = threadIdx.y; first < PIXELS(K); first += ROWS(K) * BATCH) {
+		float f[BATCH][V], pre[BATCH][V];
+		int inside[BATCH];
 
-		if (i >= 0 && i < g.height && j >= 0 && j < g.width && e < g.dim)
-			take(f, (t.image + (int64_t)i * g.width + j) * g.dim + e);
-		store_pack<V>(to + (n * LANES + threadIdx.x) * V, f);
+#pragma unroll
+		for (int b = 0; b < BATCH; b++) {
+			int n = first + b * ROWS(K);
+			int i = t.i - K / 2 + n / PITCH(K), j = t.j - K / 2 + n % PITCH(K);
+			int64_t at = (t.image + (int64_t)i * g.width + j) * g.dim + e;
+
+			inside[b] = n < PIXELS(K) && i >= 0 && i < g.height && j >= 0 &&
+				    j < g.width && e < g.dim;
+			load_pack<V>(f[b], a + (inside[b] ? at : 0));
+			if (c)
+				load_pack<V>(pre[b], c + (inside[b] ? at : 0));
+		}
+#pragma unroll
+		for (int b = 0; b < BATCH; b++) {
+			int n = first + b * ROWS(K);
+
+#pragma unroll
+			for (int v = 0; v < V; v++) {
+				if (c)
+					f[b][v] *= silu_slope(pre[b][v]);
+				f[b][v] = inside[b] ? f[b][v] : 0;
+			}
+			if (n < PIXELS(K))
+				store_pack<V>(to + (n * LANES + threadIdx.x) * V, f[b]);
+		}
 	}
 }
 
@@ -105,7 +129,8 @@ static __device__ __forceinline__ void convolve(
 
 template <typename TX, typename TY, int V, int K>
 static __global__ void __launch_bounds__(ROWS(K) * LANES)
-	forward_tiles(tiling g, TY *y, TY *c, const TX *x, const float *weight, const float *bias)
+	forward_tiles(tiling g, TY *__restrict__ y, TY *__restrict__ c, const TX *__restrict__ x,
+		const float *__restrict__ weight, const float *__restrict__ bias)
 {
 	extern __shared__ __align__(16) unsigned char room[];
 	float *w = (float *)room;
@@ -116,7 +141,7 @@ static __global__ void __launch_bounds__(ROWS(K) * LANES)
 	int i = t.i + threadIdx.y;
 
 	fill_weights<K, V>(w, weight, from, g.dim, 0);
-	fill_tile<K, V>(in, g, t, e, [&](float(&f)[V], int64_t at) { load_pack<V>(f, x + at); });
+	fill_tile<K, V, TX>(in, g, t, e, x, NULL);
 	__syncthreads();
 	if (i >= g.height || e >= g.dim)
 		return;
@@ -183,8 +208,9 @@ static __device__ __forceinline__ void sum_taps(
 
 /* Block (x, y): tiles x, x + gridDim.x, ... of the channels of y. part: see add_tap_parts. */
 template <typename TX, typename TY, int V, int K>
-static __global__ void __launch_bounds__(ROWS(K) * LANES) backward_tiles(tiling g, TX *dx, int acc,
-	float *part, const TY *dy, const TY *c, const TX *x, const float *weight)
+static __global__ void __launch_bounds__(ROWS(K) * LANES) backward_tiles(tiling g,
+	TX *__restrict__ dx, int acc, float *__restrict__ part, const TY *__restrict__ dy,
+	const TY *__restrict__ c, const TX *__restrict__ x, const float *__restrict__ weight)
 {
 	extern __shared__ __align__(16) unsigned char room[];
 	float *w = (float *)room;
@@ -200,17 +226,8 @@ static __global__ void __launch_bounds__(ROWS(K) * LANES) backward_tiles(tiling 
 
 		__syncthreads();
 		if (part)
-			fill_tile<K, V>(in, g, t, e,
-				[&](float(&f)[V], int64_t at) { load_pack<V>(f, x + at); });
-		fill_tile<K, V>(grad, g, t, e, [&](float(&f)[V], int64_t at) {
-			float pre[V];
-
-			load_pack<V>(f, dy + at);
-			load_pack<V>(pre, c + at);
-#pragma unroll
-			for (int v = 0; v < V; v++)
-				f[v] *= silu_slope(pre[v]);
-		});
+			fill_tile<K, V, TX>(in, g, t, e, x, NULL);
+		fill_tile<K, V, TY>(grad, g, t, e, dy, c);
 		__syncthreads();
 		if (part)
 			sum_taps<K, V>(taps, in, grad, g, t.i);
@@ -255,7 +272,7 @@ static __device__ __forceinline__ float gradient_at(struct array dy, struct arra
 }
 
 static __global__ void forward_any(dwconv2d p, struct array y, struct array c, struct array x,
-	const float *weight, const float *bias)
+	const float *__restrict__ weight, const float *__restrict__ bias)
 {
 	int64_t k = p.kernel, pixels = p.height * p.width;
 
@@ -277,8 +294,8 @@ static __global__ void forward_any(dwconv2d p, struct array y, struct array c, s
 	}
 }
 
-static __global__ void input_any(
-	dwconv2d p, struct array dx, int acc, struct array dy, struct array c, const float *weight)
+static __global__ void input_any(dwconv2d p, struct array dx, int acc, struct array dy,
+	struct array c, const float *__restrict__ weight)
 {
 	int64_t k = p.kernel, pixels = p.height * p.width;
 
@@ -302,7 +319,7 @@ static __global__ void input_any(
 
 /* Block (x, tap, z): channels of x, images z, z + gridDim.z, ... */
 static __global__ void taps_any(
-	dwconv2d p, float *part, struct array dy, struct array c, struct array x)
+	dwconv2d p, float *__restrict__ part, struct array dy, struct array c, struct array x)
 {
 	int64_t k = p.kernel, e = (int64_t)blockIdx.x * ANY_THREADS + threadIdx.x, tap = blockIdx.y;
 	int64_t pixels = p.height * p.width;
