@@ -11,13 +11,15 @@ struct choice {
 	char **ops;
 	int count;
 	double seconds;
+	int64_t batch;
 	int list;
 };
 
-enum { KEY_SECONDS = 256, KEY_LIST };
+enum { KEY_SECONDS = 256, KEY_LIST, KEY_BATCH };
 
 static const struct argp_option options[] = {
 	{"seconds", KEY_SECONDS, "S", 0, "Time each case for about S seconds (0.2)"},
+	{"batch", KEY_BATCH, "N", 0, "Samples of each case that has more than one (its own)"},
 	{"list", KEY_LIST, NULL, 0, "Name the ops and stop"},
 	{0},
 };
@@ -29,6 +31,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case KEY_SECONDS:
 		s->seconds = cli_number(state, "--seconds", arg, 0, 3600);
+		return 0;
+	case KEY_BATCH:
+		s->batch = cli_integer(state, "--batch", arg, 1, 1 << 20);
 		return 0;
 	case KEY_LIST:
 		s->list = 1;
@@ -45,7 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {options, parse, "[OP...]",
-	"Times every op, or those whose names match, on the CPU, after checking its fast form "
+	"Times every op, or those whose names match, after checking its fast form "
 	"against "
 	"the reference loops.\v"
 	"One row for each size and pass: the error of the check, the best time, floating-point "
@@ -98,11 +103,15 @@ static int time_all(const struct choice *s, struct result *r)
 		device->name, cli.threads, limits.flops * 1e-9, limits.cached * 1e-9,
 		limits.bytes * 1e-9);
 	for (int i = 0; (c = bench_case_at(i)); i++) {
+		struct bench_case sized;
 		struct bench_times t;
 
 		if (!wanted(s, c->op))
 			continue;
-		TRY(bench_run(c, device, s->seconds, &t));
+		sized = *c;
+		if (s->batch && c->n[0] > 1)
+			sized.n[0] = s->batch;
+		TRY(bench_run(&sized, device, s->seconds, &t));
 		for (int pass = 0; pass < 2; pass++)
 			if (t.seconds[pass] > 0)
 				put_row(r, c, &t, &limits, pass);

@@ -40,3 +40,8 @@ $(GPU_TESTS): $B/tests/%: tests/%.c $(LIB)
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -MF $@.d -o $@ $< $(LIB) $(ALL_LIBS)
 test-gpu: cuda all $(GPU_TESTS) ## tests of the CUDA side (on a machine with a GPU)
 	TRANSMAMBA_CUDA=$(abspath $(BIN))/libtransmamba-cuda.so TM_BIN=$(abspath $(BIN)) prove --timer $(GPU_TESTS) $(wildcard tests/gpu_*.t)
+
+.PHONY: bench-gpu
+bench-gpu: cuda all ## time training steps and ops on this GPU into build/results/gpu.tsv
+	@mkdir -p build/results
+	tests/bench/gpu $(BIN) | tee build/results/gpu.tsv

@@ -88,12 +88,13 @@ static tensor build_batchnorm(struct program *p, const int64_t *n)
 		constant(p, "var", TYPE_REAL, 1, n[2], 0, 0, 0), (real)1e-5, 1);
 }
 
-/* n: B, side of the grid, E, N */
+/* n: B, side of the grid, E, N; then 0: four directions apart, 1: summed, 2: one direction alone */
 static tensor build_scan(struct program *p, const int64_t *n)
 {
-	int64_t L = n[1] * n[1], E = n[2], N = n[3], K = order_directions(ORDER_CONTINUOUS);
+	enum order_family family = n[4] == 2 ? ORDER_CAUSAL : ORDER_CONTINUOUS;
+	int64_t L = n[1] * n[1], E = n[2], N = n[3], K = order_directions(family);
 	int32_t *order = malloc(K * L * sizeof(*order)), *code = malloc(K * L * sizeof(*code));
-	struct scan_settings s = {K, 0, 0, 1, order, code};
+	struct scan_settings s = {K, 0, n[4] == 1, 1, order, n[4] == 2 ? NULL : code};
 	tensor y;
 
 	if (!order || !code) {
@@ -101,11 +102,12 @@ static tensor build_scan(struct program *p, const int64_t *n)
 		free(code);
 		return program_refuse(p, "selective_scan: out of memory");
 	}
-	order_fill(ORDER_CONTINUOUS, n[1], n[1], order, code);
+	order_fill(family, n[1], n[1], order, code);
 	y = selective_scan(p, &s, in(p, "u", 3, n[0], L, E, 0), in(p, "r", 3, n[0], L, E, 0),
 		in(p, "beta", 1, E, 0, 0, 0), in(p, "A_log", 2, E, N, 0, 0),
 		in(p, "B", 3, n[0], L, N, 0), in(p, "C", 3, n[0], L, N, 0),
-		in(p, "D", 1, E, 0, 0, 0), in(p, "direction_B", 2, 5, N, 0, 0), NULL);
+		in(p, "D", 1, E, 0, 0, 0), n[4] == 2 ? NULL : in(p, "direction_B", 2, 5, N, 0, 0),
+		NULL);
 	free(order);
 	free(code);
 	return y;
@@ -114,7 +116,7 @@ static tensor build_scan(struct program *p, const int64_t *n)
 /* Of the state alone: decay, input and output, 3 multiply-adds a step and direction. */
 static double flops_scan(const int64_t *n)
 {
-	return 6.0 * 4 * n[0] * n[1] * n[1] * n[2] * n[3];
+	return 6.0 * (n[4] == 2 ? 1 : 4) * n[0] * n[1] * n[1] * n[2] * n[3];
 }
 
 /* n: B, side, E, k */
@@ -360,6 +362,8 @@ static const struct bench_case cases[] = {
 	{"batchnorm", build_batchnorm, NULL, 0, {8, 3136, 64}},
 	{"batchnorm", build_batchnorm, NULL, 0, {64, 256, 16}},
 	{"selective_scan", build_scan, flops_scan, 3, {8, 14, 384, 16}},
+	{"selective_scan", build_scan, flops_scan, 3, {8, 14, 384, 16, 1}},
+	{"selective_scan", build_scan, flops_scan, 3, {8, 14, 384, 16, 2}},
 	{"selective_scan", build_scan, flops_scan, 3, {64, 4, 64, 8}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {8, 14, 384, 7}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {64, 4, 64, 7}},
