@@ -48,15 +48,21 @@ static void add_series(struct settings *s, char *arg, struct argp_state *state)
 	struct series *new = &s->series[s->series_count];
 	char *rest = strchr(arg, '='), *file;
 
-	if (!rest || rest == arg || !rest[1])
+	if (!rest || rest == arg || !rest[1]) {
 		argp_error(state, "--series %s: give NAME=FILE[,FILE...]", arg);
-	if (s->series_count == MOST_SERIES)
+		return;
+	}
+	if (s->series_count == MOST_SERIES) {
 		argp_error(state, "at most %d series", MOST_SERIES);
+		return;
+	}
 	*rest++ = 0;
 	new->label = arg;
 	while ((file = strsep(&rest, ","))) {
-		if (new->count == MOST_FILES)
+		if (new->count == MOST_FILES) {
 			argp_error(state, "at most %d runs a series", MOST_FILES);
+			return;
+		}
 		new->files[new->count++] = file;
 	}
 	s->series_count++;
@@ -65,6 +71,7 @@ static void add_series(struct settings *s, char *arg, struct argp_state *state)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct settings *s = state->input;
+	char *equals;
 
 	switch (key) {
 	case OPTION_SERIES:
@@ -76,17 +83,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_Y:
 		if (s->y_count == MOST_PANELS)
 			argp_error(state, "at most %d times --y", MOST_PANELS);
+		equals = strchr(arg, '=');
 		s->y[s->y_count] = arg;
-		s->y_words[s->y_count] = strchr(arg, '=');
-		if (s->y_words[s->y_count])
-			*(char *)s->y_words[s->y_count]++ = 0;
+		s->y_words[s->y_count] = equals ? equals + 1 : NULL;
+		if (equals)
+			*equals = 0;
 		s->y_count++;
 		return 0;
 	case OPTION_WHERE:
-		s->where = (struct curve_filter){arg, strchr(arg, '=')};
-		if (!s->where.value)
+		equals = strchr(arg, '=');
+		if (!equals) {
 			argp_error(state, "--where %s: give COLUMN=VALUE", arg);
-		*(char *)s->where.value++ = 0;
+			return 0;
+		}
+		*equals = 0;
+		s->where = (struct curve_filter){arg, equals + 1};
 		return 0;
 	case OPTION_TITLE:
 		s->title = arg;
