@@ -100,9 +100,10 @@ int tsv_read(struct tsv *t, const char *path)
 	FILE *f = standard ? stdin : fopen(path, "r");
 	size_t size;
 
-	*t = (struct tsv){.path = memory_string(standard ? "standard input" : path)};
+	*t = (struct tsv){0};
 	if (!f)
 		return error(STATUS_NOINPUT, "%s: %s", path, strerror(errno));
+	t->path = memory_string(standard ? "standard input" : path);
 	status = t->path ? read_all(f, &t->text, &size, t->path) : STATUS_SYSTEM;
 	if (!standard)
 		fclose(f);
