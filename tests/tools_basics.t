@@ -38,7 +38,7 @@ render-table | --layout layout.conf --paper paper.tsv --rows @ |
 render-table | --layout @ --rows rows.tsv |
 plot-curves | --series a=@ --y top1 -o out |
 '
-no_inputs='make-shapes bench-kernels bench-train'
+no_inputs='make-shapes bench-kernels bench-step'
 
 tools()
 {
