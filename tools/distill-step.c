@@ -13,6 +13,8 @@ struct options {
 	const char *init, *data, *teacher, *features, *calibration, *state, *out, *valid, *best,
 		*metrics;
 	struct recipe recipe;
+	char *made[RECIPE_MAX]; /* settings of the short options, freed at the end */
+	int n_made;
 	double save_every;
 	int64_t stop_after, workers, cache;
 	int profile;
@@ -94,6 +96,8 @@ static int shorthand(struct options *o, int key, char *arg, struct argp_state *s
 		return ARGP_ERR_UNKNOWN;
 	if (asprintf(&text, "%s=%s", names[key - KEY_METHOD], arg) < 0)
 		exit(STATUS_SYSTEM);
+	if (o->n_made < RECIPE_MAX) /* recipe_option refuses more */
+		o->made[o->n_made++] = text;
 	return recipe_option(&o->recipe, RECIPE_SET, text, state);
 }
 
@@ -427,8 +431,12 @@ int main(int argc, char **argv)
 		"command goes on to the same bytes. --dry-run prints the memory that is needed.\n",
 		0, 0, 0};
 	struct options o = {.save_every = 60, .workers = -1, .cache = 4096};
+	int status;
 
 	cli_start(&argp, argc, argv, &o,
 		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON);
-	return cli_end(run(&o));
+	status = run(&o);
+	while (o.n_made)
+		free(o.made[--o.n_made]);
+	return cli_end(status);
 }
