@@ -105,7 +105,18 @@ int scan_set_takes(const struct selective_scan &p, const struct scan_arrays &in,
 void scan_set_forward(const struct selective_scan &p, struct array y, const struct scan_arrays &in);
 void scan_set_backward(const struct selective_scan &p, const struct scan_array_grads &d,
 	struct array dy, const struct scan_arrays &in, const struct scan_parts &parts);
-int64_t scan_set_check(const struct selective_scan &p); /* floats of parts.check */
+int64_t scan_set_check(const struct selective_scan &p);	      /* floats of parts.check */
+int64_t scan_set_back_shared(const struct selective_scan &p); /* bytes of shared memory */
+
+/* Of the device in use. */
+static inline int64_t device_limit(enum cudaDeviceAttr what)
+{
+	int device = 0, n = 0;
+
+	cudaGetDevice(&device);
+	cudaDeviceGetAttribute(&n, what, device);
+	return n;
+}
 
 /* Whether all activations are halves. */
 static inline int scan_all_half(const struct scan_arrays &in, struct array y)
