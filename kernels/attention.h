@@ -12,7 +12,7 @@
  *
  * Backward recomputes p: dp_ij = dy_i . v_j; ds_ij = p_ij (dp_ij - sum over j of p_ij dp_ij);
  * dq_i = sum_j ds_ij k_j / sqrt(dim); dk_j = sum_i ds_ij q_i / sqrt(dim); dv_j = sum_i p_ij dy_i.
- * dqkv set or added.
+ * dqkv set or added. On CUDA the sum over j of p_ij dp_ij is dy_i . y_i, so y is kept too.
  *
  * The fast form gives a task to each sample and head and walks blocks of 96 queries, for which the
  * row of scores is whole. Work in reals for up to 64 threads, with P = L rounded up to whole panels

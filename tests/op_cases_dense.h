@@ -50,6 +50,17 @@ static tensor build_rmsnorm(struct program *p, const int64_t *n)
 		case_input(p, "weight", 1, n[1], 0, 0, 0), 1e-5);
 }
 
+/* Norms of what an op stores: halves where a program keeps them. */
+static tensor build_norm_stored(struct program *p, const int64_t *n)
+{
+	tensor x = linear(p, case_input(p, "x", 2, n[0], 8, 0, 0),
+		case_input(p, "project", 2, n[1], 8, 0, 0), NULL, 1);
+	tensor w = case_input(p, "weight", 1, n[1], 0, 0, 0);
+
+	return add(p, rmsnorm(p, x, w, 1e-5),
+		layernorm(p, x, w, case_input(p, "bias", 1, n[1], 0, 0, 0), 1e-5));
+}
+
 static tensor build_gelu(struct program *p, const int64_t *n)
 {
 	tensor x = case_input(p, "x", 2, n[0], n[1], 0, 0);
@@ -68,6 +79,19 @@ static tensor build_attention(struct program *p, const int64_t *n)
 	tensor y = attention(p, x, n[2], n[4] % 2 == 0, s);
 
 	return n[4] == 5 ? add(p, y, attention(p, x, n[2], 1, NULL)) : y;
+}
+
+/* The same over what linear stores, as in a network. */
+static tensor build_attention_stored(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 3, n[0], n[1], 8, 0);
+	tensor w = case_input(p, "weight", 2, 3 * n[2] * n[3], 8, 0, 0);
+	tensor s = n[4] == 3 || n[4] == 4
+			   ? case_constant(p, "segments", TYPE_I32, 2, n[0], n[1], 0, 0)
+			   : NULL;
+	tensor qkv = linear(p, x, w, NULL, 1), y = attention(p, qkv, n[2], n[4] % 2 == 0, s);
+
+	return n[4] == 5 ? add(p, y, attention(p, qkv, n[2], 1, NULL)) : y;
 }
 
 /* Samples of 5, 7, 9, ... tokens side by side. */
@@ -108,6 +132,9 @@ static const struct op_case cases_dense[] = {
 	{"layernorm without weight", build_layernorm, {33, 31, 1}},
 	{"rmsnorm", build_rmsnorm, {33, 31}},
 	{"rmsnorm", build_rmsnorm, {257, 192}},
+	{"norms of stored", build_norm_stored, {21, 12}},
+	{"norms of stored", build_norm_stored, {197, 192}, .large = 1},
+	{"norms of stored", build_norm_stored, {33, 1030}, .large = 1},
 	{"gelu", build_gelu, {1, 31}},
 	{"gelu", build_gelu, {197, 100}},
 	{"attention", build_attention, {2, 17, 3, 16, 1}},
@@ -118,4 +145,12 @@ static const struct op_case cases_dense[] = {
 	{"attention causal", build_attention, {1, 257, 1, 16, 2}},
 	{"attention segments", build_attention, {2, 197, 2, 8, 3}, fill_samples},
 	{"attention causal segments", build_attention, {2, 33, 2, 8, 4}, fill_samples},
+	{"attention stored", build_attention_stored, {1, 17, 1, 16, 5}},
+	{"attention stored", build_attention_stored, {1, 197, 3, 64, 1}, .large = 1},
+	{"attention stored", build_attention_stored, {2, 130, 1, 64, 5}, .large = 1},
+	{"attention stored", build_attention_stored, {1, 65, 2, 128, 2}, .large = 1},
+	{"attention stored segments", build_attention_stored, {2, 77, 2, 32, 3}, fill_samples,
+		.large = 1},
+	{"attention stored causal segments", build_attention_stored, {1, 140, 1, 64, 4},
+		fill_samples, .large = 1},
 };

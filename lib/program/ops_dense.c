@@ -128,6 +128,6 @@ tensor attention(struct program *p, tensor qkv, int64_t heads, int causal, tenso
 			.out = out,
 			.params = &s,
 			.reads_in = 1 | 2,
-			.reads_out = 2},
+			.reads_out = 1 | 2},
 		sizeof(s));
 }
