@@ -20,7 +20,7 @@ struct rig {
 	tensor image;
 	void *block;
 	struct step step;
-	double *frozen; /* the adaptive weights at the start, where no gradient flows through them */
+	double *frozen; /* the adaptive weights at the start, where they are constants */
 };
 
 struct variant {
