@@ -100,6 +100,11 @@ static inline __host__ __device__ int64_t scan_row(const struct selective_scan &
 void scan_sum_parts(const struct selective_scan &p, const struct scan_array_grads &d,
 	const struct scan_parts &parts);
 
+/* The plain form's backward, and the floats of parts.check that it needs. */
+void scan_plain_backward(const struct selective_scan &p, const struct scan_array_grads &d,
+	struct array dy, const struct scan_arrays &in, const struct scan_parts &parts);
+int64_t scan_plain_check(const struct selective_scan &p);
+
 /* The set form: whether it takes this problem, and its launchers. */
 int scan_set_takes(const struct selective_scan &p, const struct scan_arrays &in, int backward);
 void scan_set_forward(const struct selective_scan &p, struct array y, const struct scan_arrays &in);
