@@ -76,8 +76,8 @@ static void check_all(const char *tool)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t used = snprintf(arguments, sizeof(arguments),
-			"-q --steps 1 --init %s --data %s -o %s ", micro_path(rows[i].init),
-			micro_path("train.h5"), micro_path("out.h5"));
+			"-q --device cpu --steps 1 --init %s --data %s -o %s ",
+			micro_path(rows[i].init), micro_path("train.h5"), micro_path("out.h5"));
 
 		for (const char *c = rows[i].more; *c; c++)
 			used += *c == '@' ? snprintf(arguments + used, sizeof(arguments) - used,
