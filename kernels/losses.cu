@@ -114,7 +114,7 @@ void cosine_cuda_backward(const struct cosine *p, struct array du, int acc_u, st
 #undef CALL
 }
 
-/* --- adapt: one thread a direction, in double as on the CPU --- */
+/* --- adapt: a warp deals out the directions, in double as on the CPU --- */
 
 struct layer_pointers {
 	float *p[64];
@@ -178,10 +178,10 @@ static __global__ void adapt_kernel(
 	struct adapt p, float *loss, float *w, float *all, struct layer_pointers c)
 {
 	__shared__ double parts[32];
-	int64_t k = threadIdx.x, K = p.directions;
 	double own[64], wk[64], sum = 0;
+	int64_t K = p.directions;
 
-	if (k < K) {
+	for (int64_t k = threadIdx.x; k < K; k += 32) {
 		for (int64_t i = 0; i < p.layers; i++) {
 			all[i * K + k] = c.p[i][k];
 			own[i] = c.p[i][k];
@@ -191,12 +191,12 @@ static __global__ void adapt_kernel(
 			w[i * K + k] = (float)wk[i];
 			sum += wk[i] * (1 - own[i]);
 		}
-		parts[k] = sum;
 	}
+	parts[threadIdx.x] = sum;
 	__syncthreads();
-	if (k)
+	if (threadIdx.x)
 		return;
-	for (int64_t j = 1; j < K; j++)
+	for (int j = 1; j < 32; j++)
 		sum += parts[j];
 	*loss = (float)(p.factor * sum);
 }
@@ -247,22 +247,22 @@ static __device__ void weights_back(
 static __global__ void adapt_back(struct adapt p, struct layer_pointers dc, uint64_t acc,
 	const float *dloss, const float *w, const float *all)
 {
-	int64_t k = threadIdx.x, K = p.directions;
 	double c[64], wk[64], d[64];
+	int64_t K = p.directions;
 
-	if (k >= K)
-		return;
-	for (int64_t i = 0; i < p.layers; i++) {
-		c[i] = all[i * K + k];
-		wk[i] = w[i * K + k];
-		d[i] = -wk[i];
+	for (int64_t k = threadIdx.x; k < K; k += 32) {
+		for (int64_t i = 0; i < p.layers; i++) {
+			c[i] = all[i * K + k];
+			wk[i] = w[i * K + k];
+			d[i] = -wk[i];
+		}
+		if (!p.stop_gradient)
+			weights_back(p, d, wk, c);
+		for (int64_t i = 0; i < p.layers; i++)
+			if (dc.p[i])
+				dc.p[i][k] = (acc >> i & 1 ? dc.p[i][k] : 0) +
+					     (float)(p.factor * *dloss * d[i]);
 	}
-	if (!p.stop_gradient)
-		weights_back(p, d, wk, c);
-	for (int64_t i = 0; i < p.layers; i++)
-		if (dc.p[i])
-			dc.p[i][k] = (acc >> i & 1 ? dc.p[i][k] : 0) +
-				     (float)(p.factor * *dloss * d[i]);
 }
 
 void adapt_cuda_backward(const struct adapt *p, float *const *dc, uint64_t acc, const float *dloss,

@@ -186,6 +186,7 @@ static const struct op_case cases_scan[] = {
 	{"adapt ratio_raw", build_adapt, {5, 4, 4, 1}},
 	{"adapt uniform", build_adapt, {5, 4, 5, 2}},
 	{"adapt fixed_i", build_adapt, {5, 1, 6, 2}},
+	{"adapt ratio_sm", build_adapt, {3, 37, 1, 1}},
 	{"cross_entropy", build_cross_entropy, {33, 10}},
 	{"cross_entropy", build_cross_entropy, {197, 100}},
 	{"kl_logits", build_kl_logits, {33, 10}},
