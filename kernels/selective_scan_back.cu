@@ -5,6 +5,8 @@
  */
 #include "kernels/scan_plain.cuh"
 
+#define BLOCKS 5 /* of a multiprocessor */
+
 /* What a thread gathers over the steps of one walk, or of all. */
 template <int NT> struct gathered {
 	float ag[NT], dA[NT], code[STEP_CODES];
@@ -15,6 +17,12 @@ static __device__ __forceinline__ void leave(float *to, float x, int first)
 {
 	*to = first ? x : *to + x;
 }
+
+/* A thread's own columns of a stretch in shared memory: what the way back reads. */
+template <int NT> struct columns {
+	float before[STRETCH][NT][CHANNELS]; /* the state before each step */
+	float u[STRETCH][CHANNELS], delta[STRETCH][CHANNELS], dy[STRETCH][CHANNELS];
+};
 
 /* Step j on the way back; *m, *Aw: the sums over states that du and ddelta are made of. */
 template <int NT>
@@ -59,38 +67,35 @@ template <int NT> struct task {
 
 template <int NT, int HALF>
 static __device__ __forceinline__ void stretch_back(struct task<NT> *k, struct gathered<NT> *g,
-	const struct channel<NT> &c, const struct stage<NT> &s, const float (*before)[NT][CHANNELS],
-	int t0, const float *u, const float *delta, const struct selective_scan &p,
-	const struct scan_array_grads &d, struct array dy, const struct scan_parts &parts)
+	const struct channel<NT> &c, const struct stage<NT> &s, const struct columns<NT> &own,
+	int t0, const struct selective_scan &p, const struct scan_array_grads &d,
+	const struct scan_parts &parts)
 {
 	int L = (int)p.len, E = (int)p.dim, N = (int)p.state, lane = threadIdx.x & (WARP - 1);
-	int64_t row = (p.merged ? k->w.b : k->w.b * p.directions + k->w.k) * L * E + c.e;
 	float *BC = parts.BC + (k->w.b * scan_tiles(p) + k->tile) * L * 2 * N;
 	int n = k->w.n0 + lane % NT, part = lane / NT % 2;
-	float out[STRETCH];
 
-#pragma unroll
-	for (int j = 0; j < STRETCH; j++)
-		out[j] = c.live ? read<HALF>(dy, row + (int64_t)s.token[j] * E) : 0;
-#pragma unroll
+#pragma unroll 1
 	for (int j = STRETCH - 1; j >= 0; j--) {
+		float u = own.u[j][threadIdx.x], delta = own.delta[j][threadIdx.x];
+		float out = own.dy[j][threadIdx.x];
 		int64_t p_at = c.base + (int64_t)s.token[j] * E;
 		int64_t q_at = c.base + (int64_t)s.source[j] * E;
 		float m = 0, Aw = 0, sum, du, dd;
 
 		if (t0 + j >= L)
 			continue;
-		sum = step_back(g, c, s, j, before[j], u[j], delta[j], out[j], &m, &Aw);
+		sum = step_back(g, c, s, j, own.before[j], u, delta, out, &m, &Aw);
 		if (lane < 2 * NT && n < N && k->tile < scan_tiles(p))
 			leave(BC + ((int64_t)s.source[j] * 2 + part) * N + n, sum, !k->w.k);
 #pragma unroll
 		for (int i = 0; i < STEP_CODES; i++)
 			g->code[i] += i == s.code[j] ? sum : 0;
-		du = delta[j] * m;
-		dd = u[j] * m + LN2 * Aw;
+		du = delta * m;
+		dd = u * m + LN2 * Aw;
 		if (!k->w.n0) {
-			du += c.D * out[j];
-			k->dD += out[j] * u[j];
+			du += c.D * out;
+			k->dD += out * u;
 		}
 		if (!c.live)
 			continue;
@@ -98,7 +103,7 @@ static __device__ __forceinline__ void stretch_back(struct task<NT> *k, struct g
 			write<HALF>(d.u, p_at, du, d.acc_u);
 		if (!total(parts.ddelta, q_at, &dd, k->pass, k->last))
 			continue;
-		dd *= -expm1f(-delta[j]);
+		dd *= -expm1f(-delta);
 		k->dbeta += p.kappa * dd;
 		if (d.r.data)
 			write<HALF>(d.r, q_at, dd, d.acc_r);
@@ -108,14 +113,15 @@ static __device__ __forceinline__ void stretch_back(struct task<NT> *k, struct g
 /* One direction and group of states: forward to the last stretch, then back. */
 template <int NT, int HALF>
 static __device__ __forceinline__ void pass_back(struct task<NT> *k, struct channel<NT> &c,
-	struct stage<NT> &s, float (*before)[NT][CHANNELS], const struct selective_scan &p,
+	struct stage<NT> &s, struct columns<NT> &own, const struct selective_scan &p,
 	const struct scan_array_grads &d, struct array dy, const struct scan_arrays &in,
 	const struct scan_parts &parts)
 {
-	int L = (int)p.len, N = (int)p.state, last = (L - 1) / STRETCH;
+	int L = (int)p.len, E = (int)p.dim, N = (int)p.state, last = (L - 1) / STRETCH;
 	float *check = parts.check + (int64_t)blockIdx.x * (last + 1) * NT * CHANNELS + threadIdx.x;
 	int lane = threadIdx.x & (WARP - 1), n = k->w.n0 + lane % NT;
-	float h[NT] = {0}, u[STRETCH], delta[STRETCH];
+	float h[NT] = {0}, u[STRETCH], delta[STRETCH], out[STRETCH];
+	int64_t row = (p.merged ? k->w.b : k->w.b * p.directions + k->w.k) * L * E + c.e;
 	struct gathered<NT> g = {
 	};
 	float *left = parts.sample + k->w.b * scan_row(p) + (int64_t)c.e * N + k->w.n0;
@@ -139,17 +145,23 @@ static __device__ __forceinline__ void pass_back(struct task<NT> *k, struct chan
 		fill_stage<NT, HALF>(s, p, in, k->w, i * STRETCH);
 		load_stretch<NT, HALF>(u, delta, s, c, p, in);
 #pragma unroll
+		for (int j = 0; j < STRETCH; j++)
+			out[j] = c.live ? read<HALF>(dy, row + (int64_t)s.token[j] * E) : 0;
+#pragma unroll
 		for (int m = 0; m < NT; m++)
 			h[m] = check[(i * NT + m) * CHANNELS];
 #pragma unroll
 		for (int j = 0; j < STRETCH; j++) {
+			own.u[j][threadIdx.x] = u[j];
+			own.delta[j][threadIdx.x] = delta[j];
+			own.dy[j][threadIdx.x] = out[j];
 			clear_if<NT>(s.start[j], h);
 #pragma unroll
 			for (int m = 0; m < NT; m++)
-				before[j][m][threadIdx.x] = h[m];
+				own.before[j][m][threadIdx.x] = h[m];
 			advance(h, c, s, j, u[j], delta[j]);
 		}
-		stretch_back<NT, HALF>(k, &g, c, s, before, i * STRETCH, u, delta, p, d, dy, parts);
+		stretch_back<NT, HALF>(k, &g, c, s, own, i * STRETCH, p, d, parts);
 	}
 	for (int m = 0; m < NT; m++)
 		if (c.live && k->w.n0 + m < N)
@@ -163,11 +175,11 @@ static __device__ __forceinline__ void pass_back(struct task<NT> *k, struct chan
 }
 
 template <int NT, int HALF>
-static __global__ void __launch_bounds__(CHANNELS, 6) scan_backward(struct selective_scan p,
+static __global__ void __launch_bounds__(CHANNELS, BLOCKS) scan_backward(struct selective_scan p,
 	struct scan_array_grads d, struct array dy, struct scan_arrays in, struct scan_parts parts)
 {
 	__shared__ struct stage<NT> s;
-	__shared__ float before[STRETCH][NT][CHANNELS];
+	__shared__ struct columns<NT> own;
 	struct passes passes = passes_of(p, NT, 0, (int)p.directions);
 	int blocks = (int)((p.dim + CHANNELS - 1) / CHANNELS);
 
@@ -183,7 +195,7 @@ static __global__ void __launch_bounds__(CHANNELS, 6) scan_backward(struct selec
 		for (k.pass = 0; k.pass < passes.count; k.pass++) {
 			k.w.k = k.pass / passes.groups;
 			k.w.n0 = k.pass % passes.groups * NT;
-			pass_back<NT, HALF>(&k, c, s, before, p, d, dy, in, parts);
+			pass_back<NT, HALF>(&k, c, s, own, p, d, dy, in, parts);
 		}
 		if (!c.live)
 			continue;
@@ -196,7 +208,7 @@ static __global__ void __launch_bounds__(CHANNELS, 6) scan_backward(struct selec
 static int64_t back_blocks(const struct selective_scan &p)
 {
 	int64_t tasks = p.batch * ((p.dim + CHANNELS - 1) / CHANNELS);
-	int64_t most = 8 * (int64_t)cuda_multiprocessors;
+	int64_t most = BLOCKS * (int64_t)cuda_multiprocessors;
 
 	return tasks < most ? tasks : most;
 }
