@@ -38,6 +38,56 @@ static __device__ __forceinline__ void store(bf16 *p, int64_t i, float x)
 	p[i] = __float2bfloat16_rn(x);
 }
 
+/* Four neighbours at once; i a multiple of 4. */
+static __device__ __forceinline__ float4 load4(const float *p, int64_t i)
+{
+	return *(const float4 *)(p + i);
+}
+
+static __device__ __forceinline__ float4 load4(const bf16 *p, int64_t i)
+{
+	uint2 bits = *(const uint2 *)(p + i);
+	float2 a = __bfloat1622float2(*(__nv_bfloat162 *)&bits.x);
+	float2 b = __bfloat1622float2(*(__nv_bfloat162 *)&bits.y);
+
+	return make_float4(a.x, a.y, b.x, b.y);
+}
+
+static __device__ __forceinline__ void store4(float *p, int64_t i, float4 v)
+{
+	*(float4 *)(p + i) = v;
+}
+
+static __device__ __forceinline__ void store4(bf16 *p, int64_t i, float4 v)
+{
+	__nv_bfloat162 a = __floats2bfloat162_rn(v.x, v.y), b = __floats2bfloat162_rn(v.z, v.w);
+	uint2 bits;
+
+	bits.x = *(unsigned *)&a;
+	bits.y = *(unsigned *)&b;
+	*(uint2 *)(p + i) = bits;
+}
+
+static __device__ __forceinline__ float4 value4(struct array a, int64_t i)
+{
+	return a.half ? load4((const bf16 *)a.data, i) : load4((const float *)a.data, i);
+}
+
+static __device__ __forceinline__ float4 axpy4(float s, float4 x, float4 y)
+{
+	return make_float4(s * x.x + y.x, s * x.y + y.y, s * x.z + y.z, s * x.w + y.w);
+}
+
+static __device__ __forceinline__ void set_value4(struct array a, int64_t i, float4 v, int acc)
+{
+	if (acc)
+		v = axpy4(1, v, value4(a, i));
+	if (a.half)
+		store4((bf16 *)a.data, i, v);
+	else
+		store4((float *)a.data, i, v);
+}
+
 /* Set or add, in the storage type. */
 template <typename T> static __device__ __forceinline__ void put(T *p, int64_t i, float x, int acc)
 {

@@ -27,6 +27,18 @@ void add_cuda(const struct add *p, struct array y, struct array a, struct array 
 #undef CALL
 }
 
+/* Four values a thread, counts in 32 bits: for arrays whose rows are multiples of four. */
+static int in_fours(int64_t row, int64_t count)
+{
+	return row % 4 == 0 && count < (int64_t)1 << 31;
+}
+
+static __global__ void scale_fours(struct array y, int acc, struct array x, int n, float scale)
+{
+	GRID_STRIDE(i, n)
+		set_value4(y, 4 * i, axpy4(scale, value4(x, 4 * i), make_float4(0, 0, 0, 0)), acc);
+}
+
 template <typename T, typename U>
 static __global__ void scale_kernel(T *y, int acc, const U *x, int64_t n, float scale)
 {
@@ -36,6 +48,10 @@ static __global__ void scale_kernel(T *y, int acc, const U *x, int64_t n, float 
 
 void scale_cuda(struct array dst, int acc, struct array src, int64_t n, float scale)
 {
+	if (in_fours(n, n)) {
+		scale_fours LAUNCH(n / 4)(dst, acc, src, (int)(n / 4), scale);
+		return;
+	}
 #define CALL(T, U)                                                                                 \
 	scale_kernel LAUNCH(n)((T *)dst.data, acc, (const U *)src.data, n, scale)
 	BY_TYPES(dst, src, CALL);
@@ -56,8 +72,27 @@ template <typename T, typename U> static __global__ void gelu_kernel(T *y, const
 	}
 }
 
+static __device__ __forceinline__ float gelu_of(float v)
+{
+	return v * normal_below(v);
+}
+
+static __global__ void gelu_fours(struct array y, struct array x, int n)
+{
+	GRID_STRIDE(i, n) {
+		float4 v = value4(x, 4 * i);
+
+		set_value4(y, 4 * i,
+			make_float4(gelu_of(v.x), gelu_of(v.y), gelu_of(v.z), gelu_of(v.w)), 0);
+	}
+}
+
 void gelu_cuda(const struct gelu *p, struct array y, struct array x)
 {
+	if (in_fours(p->count, p->count)) {
+		gelu_fours LAUNCH(p->count / 4)(y, x, (int)(p->count / 4));
+		return;
+	}
 #define CALL(T, U) gelu_kernel LAUNCH(p->count)((T *)y.data, (const U *)x.data, p->count)
 	BY_TYPES(y, x, CALL);
 #undef CALL
@@ -74,9 +109,31 @@ static __global__ void gelu_back(T *dx, int acc, const U *dy, const T *x, int64_
 	}
 }
 
+static __device__ __forceinline__ float gelu_slope(float v)
+{
+	return normal_below(v) + v * 0.39894228f * expf(-0.5f * v * v);
+}
+
+static __global__ void gelu_back_fours(
+	struct array dx, int acc, struct array dy, struct array x, int n)
+{
+	GRID_STRIDE(i, n) {
+		float4 v = value4(x, 4 * i), d = value4(dy, 4 * i);
+
+		set_value4(dx, 4 * i,
+			make_float4(d.x * gelu_slope(v.x), d.y * gelu_slope(v.y),
+				d.z * gelu_slope(v.z), d.w * gelu_slope(v.w)),
+			acc);
+	}
+}
+
 void gelu_cuda_backward(
 	const struct gelu *p, struct array dx, int acc, struct array dy, struct array x)
 {
+	if (in_fours(p->count, p->count)) {
+		gelu_back_fours LAUNCH(p->count / 4)(dx, acc, dy, x, (int)(p->count / 4));
+		return;
+	}
 #define CALL(T, U)                                                                                 \
 	gelu_back LAUNCH(p->count)(                                                                \
 		(T *)dx.data, acc, (const U *)dy.data, (const T *)x.data, p->count)
@@ -95,9 +152,36 @@ static __global__ void residual_kernel(struct residual p, T *y, const U *x, stru
 						 value(branch, i));
 }
 
+/* blockIdx.y is the sample. */
+static __global__ void residual_fours(struct residual p, struct array y, struct array x,
+	struct array branch, const struct step *step)
+{
+	float scale = drop_scale(step, p.rate, p.layer, blockIdx.y);
+	int64_t from = blockIdx.y * p.size;
+
+	for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < p.size / 4;
+		i += gridDim.x * blockDim.x) {
+		int64_t at = from + 4 * i;
+
+		set_value4(y, at, axpy4(scale, value4(branch, at), value4(x, at)), 0);
+	}
+}
+
+static dim3 grid_of_samples(int64_t batch, int64_t size)
+{
+	int64_t blocks = (size / 4 + THREADS - 1) / THREADS;
+
+	return dim3((unsigned)(blocks < 1 ? 1 : blocks), (unsigned)batch);
+}
+
 void residual_cuda(const struct residual *p, struct array y, struct array x, struct array branch,
 	const struct step *step)
 {
+	if (in_fours(p->size, p->size) && p->batch < 65536) {
+		residual_fours<<<grid_of_samples(p->batch, p->size), THREADS, 0, cuda_stream>>>(
+			*p, y, x, branch, step);
+		return;
+	}
 #define CALL(T, U)                                                                                 \
 	residual_kernel LAUNCH(p->batch * p->size)(                                                \
 		*p, (T *)y.data, (const U *)x.data, branch, step)
@@ -113,9 +197,26 @@ static __global__ void branch_kernel(
 		put(d, i, drop_scale(step, p.rate, p.layer, i / p.size) * load(dy, i), acc);
 }
 
+static __global__ void branch_fours(
+	struct residual p, struct array d, int acc, struct array dy, const struct step *step)
+{
+	float scale = drop_scale(step, p.rate, p.layer, blockIdx.y);
+	int64_t from = blockIdx.y * p.size;
+
+	for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < p.size / 4;
+		i += gridDim.x * blockDim.x)
+		set_value4(d, from + 4 * i,
+			axpy4(scale, value4(dy, from + 4 * i), make_float4(0, 0, 0, 0)), acc);
+}
+
 void residual_cuda_branch(const struct residual *p, struct array dbranch, int acc, struct array dy,
 	const struct step *step)
 {
+	if (in_fours(p->size, p->size) && p->batch < 65536) {
+		branch_fours<<<grid_of_samples(p->batch, p->size), THREADS, 0, cuda_stream>>>(
+			*p, dbranch, acc, dy, step);
+		return;
+	}
 #define CALL(T, U)                                                                                 \
 	branch_kernel LAUNCH(p->batch * p->size)(                                                  \
 		*p, (T *)dbranch.data, acc, (const U *)dy.data, step)
@@ -142,8 +243,41 @@ static __global__ void gate_kernel(struct gate p, struct array o, const T *y, co
 	}
 }
 
+static __device__ __forceinline__ float4 mul4(float4 a, float4 b)
+{
+	return make_float4(a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w);
+}
+
+static __device__ __forceinline__ float4 sigmoid4(float4 v)
+{
+	return make_float4(sigmoid(v.x), sigmoid(v.y), sigmoid(v.z), sigmoid(v.w));
+}
+
+/* blockIdx.y is the sample; the gate of a place serves all its directions. */
+static __global__ void gate_fours(struct gate p, struct array o, struct array y, struct array z)
+{
+	int64_t plane = p.len * p.dim, from = blockIdx.y * p.directions * plane;
+
+	for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < plane / 4;
+		i += gridDim.x * blockDim.x) {
+		float4 v = value4(z, blockIdx.y * plane + 4 * i);
+		float4 g = mul4(v, sigmoid4(v));
+
+		for (int k = 0; k < p.directions; k++) {
+			int64_t at = from + k * plane + 4 * i;
+
+			set_value4(o, at, mul4(value4(y, at), g), 0);
+		}
+	}
+}
+
 void gate_cuda(const struct gate *p, struct array o, struct array y, struct array z)
 {
+	if (in_fours(p->len * p->dim, p->len * p->dim) && p->batch < 65536) {
+		gate_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0, cuda_stream>>>(
+			*p, o, y, z);
+		return;
+	}
 	int64_t n = p->batch * p->directions * p->len * p->dim;
 
 #define CALL(T, U)                                                                                 \
@@ -174,9 +308,40 @@ static __global__ void gate_back(struct gate p, struct array dy, int acc_y, stru
 	}
 }
 
+static __global__ void gate_back_fours(struct gate p, struct array dy, int acc_y, struct array dz,
+	int acc_z, struct array d_o, struct array y, struct array z)
+{
+	int64_t plane = p.len * p.dim, from = blockIdx.y * p.directions * plane;
+
+	for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < plane / 4;
+		i += gridDim.x * blockDim.x) {
+		int64_t place = blockIdx.y * plane + 4 * i;
+		float4 v = value4(z, place), s = sigmoid4(v), g = mul4(v, s);
+		float4 sum = make_float4(0, 0, 0, 0), slope;
+
+		for (int k = 0; k < p.directions; k++) {
+			int64_t at = from + k * plane + 4 * i;
+			float4 d = value4(d_o, at);
+
+			sum = axpy4(1, mul4(d, value4(y, at)), sum);
+			if (dy.data)
+				set_value4(dy, at, mul4(d, g), acc_y);
+		}
+		slope = make_float4(s.x * (1 + v.x * (1 - s.x)), s.y * (1 + v.y * (1 - s.y)),
+			s.z * (1 + v.z * (1 - s.z)), s.w * (1 + v.w * (1 - s.w)));
+		if (dz.data)
+			set_value4(dz, place, mul4(sum, slope), acc_z);
+	}
+}
+
 void gate_cuda_backward(const struct gate *p, struct array dy, int acc_y, struct array dz,
 	int acc_z, struct array d_o, struct array y, struct array z)
 {
+	if (in_fours(p->len * p->dim, p->len * p->dim) && p->batch < 65536) {
+		gate_back_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0,
+			cuda_stream>>>(*p, dy, acc_y, dz, acc_z, d_o, y, z);
+		return;
+	}
 #define CALL(T, U)                                                                                 \
 	gate_back LAUNCH(p->batch * p->len * p->dim)(*p, dy, acc_y, dz, acc_z,                     \
 		d_o, (const T *)y.data, (const U *)z.data)
@@ -202,9 +367,31 @@ static __global__ void merge_kernel(struct directions p, struct array y, struct 
 	}
 }
 
+static __global__ void merge_fours(struct directions p, struct array y, struct array x,
+	struct array o, const struct step *step)
+{
+	float scale = drop_scale(step, p.rate, p.layer, blockIdx.y);
+	int64_t plane = p.len * p.dim, from = blockIdx.y * p.directions * plane;
+
+	for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < plane / 4;
+		i += gridDim.x * blockDim.x) {
+		int64_t place = blockIdx.y * plane + 4 * i;
+		float4 sum = make_float4(0, 0, 0, 0);
+
+		for (int k = 0; k < p.directions; k++)
+			sum = axpy4(1, value4(o, from + k * plane + 4 * i), sum);
+		set_value4(y, place, axpy4(scale, sum, value4(x, place)), 0);
+	}
+}
+
 void merge_cuda(const struct directions *p, struct array y, struct array x, struct array o,
 	const struct step *step)
 {
+	if (in_fours(p->len * p->dim, p->len * p->dim) && p->batch < 65536) {
+		merge_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0, cuda_stream>>>(
+			*p, y, x, o, step);
+		return;
+	}
 #define CALL(T)                                                                                    \
 	merge_kernel LAUNCH(p->batch * p->len * p->dim)(*p, y, x, (const T *)o.data, step)
 	BY_TYPE(o, CALL);
@@ -226,9 +413,30 @@ static __global__ void merge_branch(
 	}
 }
 
+static __global__ void merge_branch_fours(
+	struct directions p, struct array d_o, int acc, struct array dy, const struct step *step)
+{
+	float scale = drop_scale(step, p.rate, p.layer, blockIdx.y);
+	int64_t plane = p.len * p.dim, from = blockIdx.y * p.directions * plane;
+
+	for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < plane / 4;
+		i += gridDim.x * blockDim.x) {
+		float4 d = axpy4(scale, value4(dy, blockIdx.y * plane + 4 * i),
+			make_float4(0, 0, 0, 0));
+
+		for (int k = 0; k < p.directions; k++)
+			set_value4(d_o, from + k * plane + 4 * i, d, acc);
+	}
+}
+
 void merge_cuda_branch(const struct directions *p, struct array d_o, int acc, struct array dy,
 	const struct step *step)
 {
+	if (in_fours(p->len * p->dim, p->len * p->dim) && p->batch < 65536) {
+		merge_branch_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0,
+			cuda_stream>>>(*p, d_o, acc, dy, step);
+		return;
+	}
 #define CALL(T)                                                                                    \
 	merge_branch LAUNCH(p->batch * p->len * p->dim)(*p, (T *)d_o.data, acc, dy, step)
 	BY_TYPE(d_o, CALL);
@@ -249,8 +457,30 @@ static __global__ void tap_kernel(struct directions p, struct array s, struct ar
 	}
 }
 
+static __global__ void tap_fours(
+	struct directions p, struct array s, struct array x, struct array o)
+{
+	int64_t plane = p.len * p.dim, from = blockIdx.y * p.directions * plane;
+
+	for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < plane / 4;
+		i += gridDim.x * blockDim.x) {
+		float4 v = value4(x, blockIdx.y * plane + 4 * i);
+
+		for (int k = 0; k < p.directions; k++) {
+			int64_t at = from + k * plane + 4 * i;
+
+			set_value4(s, at, axpy4(p.kappa, value4(o, at), v), 0);
+		}
+	}
+}
+
 void tap_cuda(const struct directions *p, struct array s, struct array x, struct array o)
 {
+	if (in_fours(p->len * p->dim, p->len * p->dim) && p->batch < 65536) {
+		tap_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0, cuda_stream>>>(
+			*p, s, x, o);
+		return;
+	}
 #define CALL(T) tap_kernel LAUNCH(p->batch * p->len * p->dim)(*p, s, x, (const T *)o.data)
 	BY_TYPE(o, CALL);
 #undef CALL
@@ -272,9 +502,30 @@ static __global__ void sum_kernel(
 	}
 }
 
+static __global__ void sum_fours(
+	struct directions p, struct array dst, int acc, struct array src, float scale)
+{
+	int64_t plane = p.len * p.dim, from = blockIdx.y * p.directions * plane;
+
+	for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < plane / 4;
+		i += gridDim.x * blockDim.x) {
+		float4 sum = make_float4(0, 0, 0, 0);
+
+		for (int k = 0; k < p.directions; k++)
+			sum = axpy4(1, value4(src, from + k * plane + 4 * i), sum);
+		set_value4(dst, blockIdx.y * plane + 4 * i,
+			axpy4(scale, sum, make_float4(0, 0, 0, 0)), acc);
+	}
+}
+
 void sum_directions_cuda(
 	const struct directions *p, struct array dst, int acc, struct array src, float scale)
 {
+	if (in_fours(p->len * p->dim, p->len * p->dim) && p->batch < 65536) {
+		sum_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0, cuda_stream>>>(
+			*p, dst, acc, src, scale);
+		return;
+	}
 #define CALL(T)                                                                                    \
 	sum_kernel LAUNCH(p->batch * p->len * p->dim)(*p, dst, acc, (const T *)src.data, scale)
 	BY_TYPE(src, CALL);
