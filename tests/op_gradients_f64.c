@@ -1,7 +1,9 @@
 /*
  * Every case of the table: the gradient that backward gives, reference and fast form, against
- * central differences in double. Up to 40 elements of each input are perturbed.
+ * central differences in double. Up to 40 elements of each input are perturbed. One thread: the
+ * cases are small, and op_backends.c holds other numbers of threads to the same bits.
  */
+#include <omp.h>
 #include "tests/op_cases.h"
 
 static double objective(struct case_run *r)
@@ -77,6 +79,7 @@ static void check(const struct op_case *c, const struct device *device)
 
 int main(void)
 {
+	omp_set_num_threads(1);
 	for (size_t t = 0; t < sizeof(case_tables) / sizeof(case_tables[0]); t++)
 		for (int i = 0; i < case_counts[t] && case_tables[t][i].op; i++) {
 			if (case_tables[t][i].large)
