@@ -127,6 +127,7 @@ bench-programs: $(BENCH)
 $(BENCH): $B/tests/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D); echo "  BENCH $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -I$B -MMD -MP -MF $@.d -o $@ $< $(LIB) $(ALL_LIBS)
+include tests/bench/bench.mk
 include lib/cuda/cuda.mk
 
 .PHONY: test test-programs

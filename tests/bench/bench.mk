@@ -1,0 +1,9 @@
+# `make bench`: ours beside its peers, in one run. PYTHON: an interpreter with torch, torchvision and
+# timm; PLAINMAMBA: a checkout of github.com/ChenhongyiYang/PlainMamba. What is missing is skipped.
+BENCH_THREADS ?= 2
+BENCH_ROUNDS ?= 3
+.PHONY: bench
+bench: bench-programs $(BIN)/bench-step ## speed beside PyTorch (PYTHON=, PLAINMAMBA=)
+	@mkdir -p build/results
+	@PYTHON='$(or $(PYTHON),python3)' PLAINMAMBA='$(PLAINMAMBA)' THREADS=$(BENCH_THREADS) ROUNDS=$(BENCH_ROUNDS) \
+		VERSION='$(DESCRIBE)' tests/bench/compare $(BIN) $B/tests/bench build/results/bench.tsv
