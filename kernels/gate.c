@@ -23,27 +23,43 @@ void gate_forward(const struct gate *p, real *o, const real *y, const real *z)
 		}
 }
 
+static inline __attribute__((always_inline)) void y_back(
+	int64_t n, real *dy, const int acc, const real *dout, const real *z)
+{
+#pragma omp simd
+	for (int64_t e = 0; e < n; e++) {
+		real v = dout[e] * vsilu(z[e]);
+
+		dy[e] = acc ? dy[e] + v : v;
+	}
+}
+
+static inline __attribute__((always_inline)) void z_back(
+	int64_t n, real *dz, const int acc, const real *dout, const real *y, const real *z)
+{
+#pragma omp simd
+	for (int64_t e = 0; e < n; e++) {
+		real s = vsigmoid(z[e]), v = dout[e] * y[e] * s * (1 + z[e] * (1 - s));
+
+		dz[e] = acc ? dz[e] + v : v;
+	}
+}
+
+/* Constants where the loops are inlined: a choice within them would keep them scalar. */
 static void row_back(const struct gate *p, int64_t i, int64_t k, real *dy, int acc_y, real *dz,
 	int acc_z, const real *dout, const real *y, const real *z)
 {
-	int64_t at = row_of(p, i, k);
+	int64_t at = row_of(p, i, k), n = p->dim;
 
-	z += i * p->dim;
-	if (dy) {
-#pragma omp simd
-		for (int64_t e = 0; e < p->dim; e++)
-			dy[at + e] = (acc_y ? dy[at + e] : 0) + dout[at + e] * vsilu(z[e]);
-	}
-	if (dz) {
-		dz += i * p->dim;
-#pragma omp simd
-		for (int64_t e = 0; e < p->dim; e++) {
-			real s = vsigmoid(z[e]);
-
-			dz[e] = (acc_z || k ? dz[e] : 0) +
-				dout[at + e] * y[at + e] * s * (1 + z[e] * (1 - s));
-		}
-	}
+	z += i * n;
+	if (dy && acc_y)
+		y_back(n, dy + at, 1, dout + at, z);
+	else if (dy)
+		y_back(n, dy + at, 0, dout + at, z);
+	if (dz && (acc_z || k))
+		z_back(n, dz + i * n, 1, dout + at, y + at, z);
+	else if (dz)
+		z_back(n, dz + i * n, 0, dout + at, y + at, z);
 }
 
 void gate_backward(const struct gate *p, real *dy, int acc_y, real *dz, int acc_z, const real *dout,
