@@ -57,6 +57,7 @@ enum {
 	KEY_WORKERS,
 	KEY_CACHE,
 	KEY_PROFILE,
+	KEY_NO_GRAPH,
 };
 
 static const struct argp_option table[] = {
@@ -83,6 +84,8 @@ static const struct argp_option table[] = {
 	{"workers", KEY_WORKERS, "N", 0, "Threads that make batches (default: 0 for small images)",
 		2},
 	{"cache", KEY_CACHE, "MIB", 0, "Keep data up to this size in memory (default 4096)", 2},
+	{"no-cuda-graph", KEY_NO_GRAPH, 0, 0,
+		"On a GPU, launch ops one by one; the bits are the same", 2},
 	{"profile", KEY_PROFILE, 0, 0, "Print the seconds per op to stdout at the end", 2}, {0}};
 
 /* --method X and its like are settings by another name. */
@@ -139,6 +142,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_CACHE:
 		o->cache = cli_integer(state, "--cache", arg, 0, 1 << 30);
+		return 0;
+	case KEY_NO_GRAPH:
+		device_use_graphs(0);
 		return 0;
 	case KEY_PROFILE:
 		o->profile = 1;

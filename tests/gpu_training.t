@@ -1,0 +1,100 @@
+#!/bin/bash
+# Training on a GPU: against the CPU's curve, twice and cut to the same bytes, and when things fail.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+bin=${TM_BIN:-build/bin}
+export PATH=$(realpath "$bin"):$PATH
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+
+count=0
+ok()
+{
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then echo "ok $count - $2"; else echo "not ok $count - $2"; fi
+}
+
+init-weights -a deit-micro-t -o t0.h5 && make-shapes -q --set cls --split train --count 1600 -o d.h5
+if ! distill-step -q --device cuda --init t0.h5 --data d.h5 --steps 1 -o x.h5 2>reason; then
+	echo "1..0 # SKIP $(cat reason)"
+	exit 0
+fi
+init-weights -a pmamba-micro-t -o s0.h5
+
+settings='--set augment=shift --set clip=1 --set lr=2e-3 --set batch=64'
+train() # NAME DEVICE PRECISION ARGUMENTS...
+{
+	local name=$1 device=$2 precision=$3
+	shift 3
+	# shellcheck disable=SC2086
+	distill-step -q --no-provenance --device "$device" --precision "$precision" $settings \
+		--data d.h5 -o "$name.h5" "$@"
+}
+student='--init s0.h5 --teacher t0.h5 --method wsab --epochs 4'
+
+# shellcheck disable=SC2086
+{
+	train cpu cpu fp32 $student --metrics cpu.tsv
+	train gpu cuda fp32 $student --metrics gpu.tsv
+	train half cuda bf16 $student --metrics half.tsv
+}
+# Largest relative distance of two columns of losses.
+distance()
+{
+	paste <(grep ^step "$1" | cut -f5) <(grep ^step "$2" | cut -f5) |
+		awk '{ d = ($1 - $2) / $1; d = d < 0 ? -d : d; m = d > m ? d : m } END { print m + 0 }'
+}
+at_most()
+{
+	awk -v a="$1" -v b="$2" 'BEGIN { exit !(a <= b) }'
+}
+first=$(distance <(head -12 cpu.tsv) <(head -12 gpu.tsv))
+at_most "$first" 2e-4
+ok $? "fp32: the first ten losses are the CPU's ($first)"
+all=$(distance cpu.tsv gpu.tsv)
+at_most "$all" 0.05
+ok $? "fp32: all losses are near the CPU's ($all)"
+all=$(distance cpu.tsv half.tsv)
+at_most "$all" 0.1
+ok $? "bf16: all losses are near the CPU's ($all)"
+
+for precision in fp32 bf16; do
+	# shellcheck disable=SC2086
+	{
+		train a cuda $precision $student --state a.state
+		train b cuda $precision $student --state b.state
+		train c cuda $precision $student --no-cuda-graph
+		rm -f d.state
+		train d cuda $precision $student --state d.state --stop-after 37
+		[ $? -eq 75 ]
+		ok $? "$precision: a run that is stopped says 75"
+		train d cuda $precision $student --state d.state
+	}
+	cmp a.h5 b.h5
+	ok $? "$precision: two runs give the same weights"
+	cmp a.state b.state
+	ok $? "$precision: and the same state"
+	cmp a.h5 c.h5
+	ok $? "$precision: without graphs the same"
+	cmp a.h5 d.h5
+	ok $? "$precision: stopped and resumed the same"
+	train e cuda $precision --init s0.h5 --teacher t0.h5 --method wsab --steps 5 --shards 4
+	train f cuda $precision --init s0.h5 --teacher t0.h5 --method wsab --steps 5 --shards 4
+	cmp e.h5 f.h5
+	ok $? "$precision: four shards, twice"
+	rm -f ./*.state
+done
+
+train x cuda fp32 --init t0.h5 --set lr=1e38 --set clip=0 --steps 20 2>error
+[ $? -eq 3 ] && grep -q 'not finite' error
+ok $? "numbers that are not finite: 3, and where ($(cut -c1-100 error))"
+train x cuda:99 fp32 --init t0.h5 --steps 1 2>error
+[ $? -eq 69 ] && grep -q 'no CUDA device 99' error
+ok $? "a device that is not there: 69"
+init-weights -a deit-b -o big.h5 --classes 48
+make-shapes -q --set cls --split train --count 3000 -o many.h5
+distill-step -q --device cuda --init big.h5 --data many.h5 --batch 3000 --steps 1 -o x.h5 2>error
+[ $? -eq 71 ] && grep -q 'MiB asked for' error
+ok $? "more memory than there is: 71, what was asked for and what is free"
+echo "1..$count"
