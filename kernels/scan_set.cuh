@@ -26,8 +26,9 @@ template <int N, int STEPS> struct tile {
 	float4 u[STEPS][WARP]; /* by direction */
 	float B[STEPS][SET][N], C[STEPS][N];
 	float delta[STEPS][WARP];
-	int token[STEPS][SET];
+	int4 token[STEPS];
 	int apart[STEPS]; /* the directions' tokens differ */
+	float codes_B[STEP_CODES][N];
 };
 
 /* A thread's place: sample, tile of channels, and in it. */
@@ -65,69 +66,118 @@ static __device__ __forceinline__ int step_before(int t, int64_t len)
 	return t < len ? t : (int)len - 1;
 }
 
+static __device__ __forceinline__ int4 tokens_of(const int32_t *order, int t, int L)
+{
+	return make_int4(order[t], order[L + t], order[2 * L + t], order[3 * L + t]);
+}
+
 /* Four rows of x (rows, E), one a direction. */
 template <int HALF>
 static __device__ __forceinline__ float4 gather(
-	struct array x, int64_t base, int64_t plane, const int32_t *order, int t, int L, int E)
+	struct array x, int64_t base, int64_t plane, int4 token, int E)
 {
 	float4 v;
 
-	v.x = read<HALF>(x, base + (int64_t)order[t] * E);
-	v.y = read<HALF>(x, base + plane + (int64_t)order[L + t] * E);
-	v.z = read<HALF>(x, base + 2 * plane + (int64_t)order[2 * L + t] * E);
-	v.w = read<HALF>(x, base + 3 * plane + (int64_t)order[3 * L + t] * E);
+	v.x = read<HALF>(x, base + (int64_t)token.x * E);
+	v.y = read<HALF>(x, base + plane + (int64_t)token.y * E);
+	v.z = read<HALF>(x, base + 2 * plane + (int64_t)token.z * E);
+	v.w = read<HALF>(x, base + 3 * plane + (int64_t)token.w * E);
 	return v;
 }
 
-/* Steps from t0 on; those beyond the last repeat it and are not used. Lanes are channels. */
-template <int N, int STEPS, int HALF>
-static __device__ __forceinline__ void fill_tile(struct tile<N, STEPS> &s, const struct place &w,
-	const struct selective_scan &p, const struct scan_arrays &in, int t0)
+static __device__ __forceinline__ int all_apart(int4 t)
 {
-	const int each = (STEPS + WARPS - 1) / WARPS;
+	return t.x != t.y && t.x != t.z && t.x != t.w && t.y != t.z && t.y != t.w && t.z != t.w;
+}
+
+/* direction_B, or zeros; before the first fill_tile. */
+template <int N, int STEPS>
+static __device__ __forceinline__ void fill_codes(
+	struct tile<N, STEPS> &s, const struct scan_arrays &in)
+{
+	for (int i = threadIdx.x; i < STEP_CODES * N; i += SET_THREADS)
+		s.codes_B[i / N][i % N] = in.direction_B.data ? value(in.direction_B, i) : 0;
+}
+
+/* What a thread reads of a tile from t0 on before others are done with the last one. */
+template <int N, int STEPS, int HALF> struct reading {
+	static const int each = (STEPS + WARPS - 1) / WARPS;
+	static const int rows = (STEPS * N + SET_THREADS - 1) / SET_THREADS;
+	int4 token[each], code[rows];
+	float4 u[each];
+	float r[each], B[rows], C[rows];
+};
+
+/* Steps beyond the last repeat it and are not used. Lanes are channels. */
+template <int N, int STEPS, int HALF>
+static __device__ __forceinline__ void read_tile(struct reading<N, STEPS, HALF> &x,
+	const struct place &w, const struct selective_scan &p, const struct scan_arrays &in, int t0)
+{
 	int L = (int)p.len, E = (int)p.dim;
 	int64_t base = w.b * L * E + w.e;
-	float4 u[each];
-	float r[each];
 
-	__syncthreads();
 #pragma unroll
-	for (int i = 0; i < each; i++) {
+	for (int i = 0; i < x.each; i++)
+		x.token[i] = tokens_of(in.order, step_before(t0 + i * WARPS + w.warp, L), L);
+#pragma unroll
+	for (int i = 0; i < x.each; i++) {
 		int t = step_before(t0 + i * WARPS + w.warp, L);
 
-		u[i] = gather<HALF>(in.u, base, 0, in.order, t, L, E);
-		r[i] = read<HALF>(in.r, base + (int64_t)t * E);
-	}
-	for (int i = threadIdx.x; i < STEPS * SET * N; i += SET_THREADS) {
-		int n = i % N, k = i / N % SET, j = i / (SET * N), t = step_before(t0 + j, L);
-		int64_t at = (w.b * L + t) * N + n;
-		float B = read<HALF>(in.B, at);
-
-		if (in.direction_B.data)
-			B += value(in.direction_B, in.code[k * L + t] * N + n);
-		s.B[j][k][n] = B;
-		if (!k)
-			s.C[j][n] = read<HALF>(in.C, at);
-	}
-	if (threadIdx.x < STEPS) {
-		const int32_t *o = in.order + step_before(t0 + (int)threadIdx.x, L);
-		int a = o[0], b = o[L], c = o[2 * L], d = o[3 * L];
-
-		s.token[threadIdx.x][0] = a;
-		s.token[threadIdx.x][1] = b;
-		s.token[threadIdx.x][2] = c;
-		s.token[threadIdx.x][3] = d;
-		s.apart[threadIdx.x] = a != b && a != c && a != d && b != c && b != d && c != d;
+		x.r[i] = read<HALF>(in.r, base + (int64_t)t * E);
+		x.u[i] = gather<HALF>(in.u, base, 0, x.token[i], E);
 	}
 #pragma unroll
-	for (int i = 0; i < each; i++) {
+	for (int i = 0; i < x.rows; i++) {
+		int n = threadIdx.x % N;
+		int t = step_before(t0 + (i * SET_THREADS + (int)threadIdx.x) / N, L);
+		int64_t at = (w.b * L + t) * N + n;
+
+		x.code[i] = in.direction_B.data ? tokens_of(in.code, t, L) : make_int4(0, 0, 0, 0);
+		x.B[i] = read<HALF>(in.B, at);
+		x.C[i] = read<HALF>(in.C, at);
+	}
+}
+
+template <int N, int STEPS, int HALF>
+static __device__ __forceinline__ void leave_tile(
+	struct tile<N, STEPS> &s, const struct reading<N, STEPS, HALF> &x, const struct place &w)
+{
+#pragma unroll
+	for (int i = 0; i < x.rows; i++) {
+		int n = threadIdx.x % N, j = (i * SET_THREADS + (int)threadIdx.x) / N;
+
+		if (j >= STEPS)
+			break;
+		s.B[j][0][n] = x.B[i] + s.codes_B[x.code[i].x][n];
+		s.B[j][1][n] = x.B[i] + s.codes_B[x.code[i].y][n];
+		s.B[j][2][n] = x.B[i] + s.codes_B[x.code[i].z][n];
+		s.B[j][3][n] = x.B[i] + s.codes_B[x.code[i].w][n];
+		s.C[j][n] = x.C[i];
+	}
+#pragma unroll
+	for (int i = 0; i < x.each; i++) {
 		int j = i * WARPS + w.warp;
 
 		if (j >= STEPS)
 			break;
-		s.u[j][w.lane] = u[i];
-		s.delta[j][w.lane] = softplus(r[i] + w.shift);
+		s.u[j][w.lane] = x.u[i];
+		s.delta[j][w.lane] = softplus(x.r[i] + w.shift);
+		if (!w.lane) {
+			s.token[j] = x.token[i];
+			s.apart[j] = all_apart(x.token[i]);
+		}
 	}
+}
+
+template <int N, int STEPS, int HALF>
+static __device__ __forceinline__ void fill_tile(struct tile<N, STEPS> &s, const struct place &w,
+	const struct selective_scan &p, const struct scan_arrays &in, int t0)
+{
+	struct reading<N, STEPS, HALF> x;
+
+	read_tile(x, w, p, in, t0);
+	__syncthreads();
+	leave_tile(s, x, w);
 	__syncthreads();
 }
 
@@ -136,14 +186,26 @@ static __device__ __forceinline__ float quarter(const float4 &x, int i)
 	return ((const float *)&x)[i];
 }
 
-/* Adds x to the token's total, the four directions in order where they meet. */
-static __device__ __forceinline__ void add_total(
-	float *totals, const struct place &w, int L, const int *token, int apart, float x)
+/* The totals of the thread's channel; a token's is EIGHT times its number on. */
+static __device__ __forceinline__ float *own_totals(float *totals, const struct place &w, int L)
 {
-	float *to = totals + ((int64_t)w.warp * L + token[w.sub]) * EIGHT + w.slot;
+	return totals + w.warp * L * EIGHT + w.slot;
+}
 
+static __device__ __forceinline__ int own_token(const int4 &token, int sub)
+{
+	return ((const int *)&token)[sub];
+}
+
+/*
+ * Adds x to the token's total, that was old before the step if the directions' tokens are apart;
+ * the four directions in order where they meet. The warp has passed all its reads after this.
+ */
+static __device__ __forceinline__ void add_total(
+	float *to, const struct place &w, int apart, float old, float x)
+{
 	if (apart) {
-		*to += x;
+		*to = old + x;
 	} else {
 		for (int k = 0; k < SET; k++) {
 			if (w.sub == k)

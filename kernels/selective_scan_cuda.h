@@ -41,7 +41,7 @@ void selective_scan_cuda_backward(const struct selective_scan *p, const struct s
  * Work in floats. Forward, plain form alone: a y in float (none if y is float, or one direction of
  * up to 16 states). Backward, with T = ceil(E / 32): b T L 2 N for dB and dC, b (E N + 2 E + 5 N)
  * for parameters, b T 5 N; checkpoints for the blocks that are resident at once, so not with the
- * batch: a block's ceil(L / 14) N 128, up to 3 blocks a multiprocessor (set form), or ceil(L / 8)
+ * batch: a block's ceil(L / 7) N 128, up to 4 blocks a multiprocessor (set form), or ceil(L / 8)
  * 64 times 8 or 16, up to 5 (plain form); in the plain form 2 b L E more where several directions
  * or groups of states add.
  */

@@ -30,10 +30,10 @@ static __device__ __forceinline__ void put_tile(struct array y, const struct til
 	for (int j = w.warp; j < STEPS && t0 + j < L && w.live; j += WARPS) {
 		float4 v = s.u[j][w.lane];
 
-		write<HALF>(y, base + s.token[j][0] * E, v.x, 0);
-		write<HALF>(y, base + (L + s.token[j][1]) * E, v.y, 0);
-		write<HALF>(y, base + (2 * L + s.token[j][2]) * E, v.z, 0);
-		write<HALF>(y, base + (3 * L + s.token[j][3]) * E, v.w, 0);
+		write<HALF>(y, base + s.token[j].x * E, v.x, 0);
+		write<HALF>(y, base + (L + s.token[j].y) * E, v.y, 0);
+		write<HALF>(y, base + (2 * L + s.token[j].z) * E, v.z, 0);
+		write<HALF>(y, base + (3 * L + s.token[j].w) * E, v.w, 0);
 	}
 }
 
@@ -47,6 +47,7 @@ static __global__ void __launch_bounds__(SET_THREADS, 5)
 	float *totals = (float *)(&s + 1); /* if merged */
 	struct place w = place_of(p, in, blockIdx.y, blockIdx.x * WARP);
 	int L = (int)p.len, E = (int)p.dim, c = walked(w);
+	float *own = own_totals(totals, w, L);
 	int e = min((int)blockIdx.x * WARP + c, E - 1);
 	float A2[N / SET], h[SET][N / SET] = {}, D = value(in.D, e);
 
@@ -54,6 +55,7 @@ static __global__ void __launch_bounds__(SET_THREADS, 5)
 		A2[i] = decay(in, e, w.sub * (N / SET) + i, N);
 	for (int i = threadIdx.x; MERGED && i < L * WARP; i += SET_THREADS)
 		totals[i] = 0;
+	fill_codes(s, in);
 	for (int t0 = 0; t0 < L; t0 += STEPS) {
 		int last = min(STEPS, L - t0);
 
@@ -66,7 +68,9 @@ static __global__ void __launch_bounds__(SET_THREADS, 5)
 			advance(h, x, s, j, w.sub);
 			out = outputs<N>(h, s, j, w, D);
 			if (MERGED) {
-				add_total(totals, w, L, s.token[j], s.apart[j], out);
+				float *to = own + own_token(s.token[j], w.sub) * EIGHT;
+
+				add_total(to, w, s.apart[j], *to, out);
 			} else {
 				__syncwarp();
 				((float *)&s.u[j][c])[w.sub] = out;

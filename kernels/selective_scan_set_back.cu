@@ -1,26 +1,27 @@
 /*
  * The set form's backward: a first sweep leaves the state before every stretch in work; then, from
  * the last stretch on, the state before every second step goes to shared memory, and pairs of steps
- * are walked in reverse.
+ * are walked in reverse. Stretches are short so that four blocks share a multiprocessor.
  *
  * dC needs no state after the step: with h = a h' + delta u B it is the sum over channels of
  * dy a h' plus B times that of dy delta u, one number a step and direction.
  */
 #include "kernels/scan_set.cuh"
 
-#define STEPS 14
-#define BLOCKS 3 /* of a multiprocessor, at most */
+#define STEPS 7	 /* of a stretch; odd */
+#define BLOCKS 4 /* of a multiprocessor, at most */
 
 template <int N> struct back_tile {
 	struct tile<N, STEPS> t;
 	float4 dy[STEPS][WARP];
 	float ddelta[STEPS][WARP];
 	float codes[WARPS][STEP_CODES][N];
-	int code[STEPS + 1][SET]; /* the tile's, and that of the step after */
-	pack<N / SET> before[STEPS / 2][SET][SET_THREADS];
+	float injected[STEPS][SET]; /* sums over channels of dy delta u */
+	int code[STEPS + 1][SET];   /* the tile's, and that of the step after */
+	pack<N / SET> before[STEPS / 2 - 1][SET][SET_THREADS];
 };
 
-/* A thread's states and sums. */
+/* A thread's states and sums; dD and dbeta of the lane's channel. */
 template <int NL> struct walker {
 	float A2[NL], dA[NL], ag[SET][NL], run[SET][NL];
 	float D, dD, dbeta;
@@ -42,63 +43,66 @@ static __device__ __forceinline__ void flush_run(
 }
 
 template <int N, int HALF>
-static __device__ __forceinline__ void fill_back(struct back_tile<N> &s, const struct place &w,
-	const struct selective_scan &p, struct array dy, const struct scan_arrays &in, int t0)
+static __device__ __forceinline__ void fill_back(struct back_tile<N> &s, struct walker<N / SET> *k,
+	const struct place &w, const struct selective_scan &p, struct array dy,
+	const struct scan_arrays &in, int t0)
 {
 	int L = (int)p.len, E = (int)p.dim;
 	int64_t plane = p.merged ? 0 : (int64_t)L * E;
 	int64_t base = w.b * (p.merged ? 1 : SET) * L * E + w.e;
+	struct reading<N, STEPS, HALF> x;
+	float4 v[x.each];
 
-	fill_tile<N, STEPS, HALF>(s.t, w, p, in, t0);
-	for (int i = threadIdx.x; i < (STEPS + 1) * SET; i += SET_THREADS)
-		s.code[i / SET][i % SET] =
-			in.direction_B.data ? in.code[i % SET * L + step_before(t0 + i / SET, L)]
-					    : 0;
+	read_tile(x, w, p, in, t0);
 #pragma unroll
-	for (int j = w.warp; j < STEPS; j += WARPS) {
-		float4 v = {0, 0, 0, 0};
+	for (int i = 0; i < x.each; i++) {
+		v[i] = gather<HALF>(dy, base, plane, x.token[i], E);
+		if (!w.live || t0 + i * WARPS + w.warp >= L)
+			v[i] = make_float4(0, 0, 0, 0);
+	}
+	__syncthreads();
+	leave_tile(s.t, x, w);
+	if (threadIdx.x < (STEPS + 1) * SET) {
+		int d = threadIdx.x % SET, t = step_before(t0 + (int)threadIdx.x / SET, L);
 
-		if (w.live)
-			v = gather<HALF>(dy, base, plane, in.order, step_before(t0 + j, L), L, E);
-		s.dy[j][w.lane] = v;
+		s.code[threadIdx.x / SET][d] = in.direction_B.data ? in.code[d * L + t] : 0;
+	}
+#pragma unroll
+	for (int i = 0; i < x.each; i++) {
+		int j = i * WARPS + w.warp;
+
+		if (j >= STEPS)
+			break;
+		float delta = s.t.delta[j][w.lane];
+		float y[SET] = {
+			v[i].x * x.u[i].x, v[i].y * x.u[i].y, v[i].z * x.u[i].z, v[i].w * x.u[i].w};
+
+		s.dy[j][w.lane] = v[i];
+		k->dD += y[0] + y[1] + y[2] + y[3];
+#pragma unroll
+		for (int d = 0; d < SET; d++)
+			y[d] *= delta;
+		y[0] = rest_sum<SET>(lane_sums<SET, 1>(y));
+		if (w.lane < SET)
+			s.injected[j][w.lane] = y[0];
 	}
 	__syncthreads();
 }
 
-/* Lane sums of step j: dB and dC in place of the warp's u, dy delta u in place of its dy. */
+/* Step j on the way back from the states before it, h (SET, NL). Leaves dB and dC in place of u. */
 template <int N>
-static __device__ __forceinline__ void leave_step(struct back_tile<N> &s, const struct place &w,
-	int j, float *v, float injected, float ddelta)
-{
-	const int NL = N / SET;
-	float sum = rest_sum<SET * 2 * NL>(lane_sums<2 * NL, SET>(v));
-	int i = w.slot % (2 * NL);
-
-	injected = rest_sum<SET>(injected);
-	ddelta += __shfl_xor_sync(0xffffffffu, ddelta, 1);
-	ddelta += __shfl_xor_sync(0xffffffffu, ddelta, 2);
-	__syncwarp();
-	if (w.slot < 2 * NL)
-		((float *)&s.t.u[j][w.warp * EIGHT])[i / NL * N + w.sub * NL + i % NL] = sum;
-	if (!w.slot)
-		((float *)&s.dy[j][w.warp * EIGHT])[w.sub] = injected;
-	if (!w.sub)
-		s.ddelta[j][walked(w)] = ddelta;
-}
-
-/* Step j on the way back from the states before it, h (SET, NL). */
-template <int N>
-static __device__ __forceinline__ void step_back(struct back_tile<N> &s, float *totals,
-	struct walker<N / SET> *k, const struct place &w, int L, int j, const float (*h)[N / SET],
+static __device__ __forceinline__ void step_back(struct back_tile<N> &s, float *own,
+	struct walker<N / SET> *k, const struct place &w, int j, const float (*h)[N / SET],
 	const struct step<N / SET> &x)
 {
 	const int NL = N / SET;
-	int c = walked(w);
+	int c = walked(w), i = w.slot % (2 * NL);
 	float4 dy4 = s.dy[j][c];
 	const float dy[SET] = {dy4.x, dy4.y, dy4.z, dy4.w};
 	pack<NL> C = *(const pack<NL> *)&s.t.C[j][w.sub * NL];
 	float u_own = quarter(s.t.u[j][c], w.sub), dy_own = quarter(s.dy[j][c], w.sub);
-	float v[2 * NL] = {}, wn[NL] = {}, m[SET] = {}, Aw = 0, m_own;
+	float *to = own + own_token(s.t.token[j], w.sub) * EIGHT, old = *to;
+	float v[2 * NL] = {}, wn[NL] = {}, m[SET] = {}, Aw = 0, m_own, sum;
 
 #pragma unroll
 	for (int d = 0; d < SET; d++) {
@@ -121,10 +125,16 @@ static __device__ __forceinline__ void step_back(struct back_tile<N> &s, float *
 		Aw += k->A2[i] * wn[i];
 		k->dA[i] += x.delta * wn[i];
 	}
+	sum = rest_sum<SET * 2 * NL>(lane_sums<2 * NL, SET>(v));
 	m_own = lane_sums<SET, 1>(m);
-	k->dD += dy_own * u_own;
-	add_total(totals, w, L, s.t.token[j], s.t.apart[j], k->D * dy_own + x.delta * m_own);
-	leave_step<N>(s, w, j, v, dy_own * x.delta * u_own, u_own * m_own + LN2 * Aw);
+	Aw = u_own * m_own + LN2 * Aw;
+	Aw += __shfl_xor_sync(0xffffffffu, Aw, 1);
+	Aw += __shfl_xor_sync(0xffffffffu, Aw, 2);
+	add_total(to, w, s.t.apart[j], old, k->D * dy_own + x.delta * m_own);
+	if (w.slot < 2 * NL)
+		((float *)&s.t.u[j][w.warp * EIGHT])[i / NL * N + w.sub * NL + i % NL] = sum;
+	if (!w.sub)
+		s.ddelta[j][c] = Aw;
 }
 
 /* Before step j: runs end where the step after it (walked before) had another code. */
@@ -153,13 +163,8 @@ static __device__ __forceinline__ void finish_stretch(struct back_tile<N> &s,
 
 		for (int a = 0; a < WARPS; a++)
 			sum += ((const float *)&s.t.u[j][a * EIGHT])[v];
-		for (int a = 0; a < SET && v >= N; a++) {
-			float injected = 0;
-
-			for (int b = 0; b < WARPS; b++)
-				injected += quarter(s.dy[j][b * EIGHT], a);
-			sum += injected * s.t.B[j][a][v - N];
-		}
+		for (int a = 0; a < SET && v >= N; a++)
+			sum += s.injected[j][a] * s.t.B[j][a][v - N];
 		BC[t0 * 2 * N + i] = sum;
 	}
 	for (int j = w.warp; j < last && w.live; j += WARPS) {
@@ -188,52 +193,64 @@ static __device__ __forceinline__ void first_sweep(struct back_tile<N> &s,
 		if (t0 + STEPS >= p.len)
 			break;
 		fill_tile<N, STEPS, HALF>(s.t, w, p, in, t0);
-#pragma unroll 2
+#pragma unroll
 		for (int j = 0; j < STEPS; j++)
 			advance(h, open_step(s.t, j, c, k.A2), s.t, j, w.sub);
 	}
 }
 
-/* The tile's stretch: states before every second step, then pairs of steps in reverse. */
-template <int N>
-static __device__ __forceinline__ void walk_stretch(struct back_tile<N> &s, float *totals,
-	struct walker<N / SET> *k, const struct place &w, int L, int t0, int coded,
-	const pack<N / SET> *check)
+template <int NL> static __device__ __forceinline__ void take(float (*h)[NL], const pack<NL> *from)
 {
-	__align__(16) float h[SET][N / SET], g[SET][N / SET];
-	int c = walked(w);
-
 #pragma unroll
 	for (int d = 0; d < SET; d++)
-		*(pack<N / SET> *)h[d] = check[d * SET_THREADS + threadIdx.x];
-	for (int j = 0; j < STEPS; j += 2) {
+		*(pack<NL> *)h[d] = from[d * SET_THREADS + threadIdx.x];
+}
+
+/* h, before the step j, goes back over it. */
+template <int N>
+static __device__ __forceinline__ void walk_back(struct back_tile<N> &s, float *own,
+	struct walker<N / SET> *k, const struct place &w, int j, int coded,
+	const float (*h)[N / SET])
+{
+	if (coded)
+		end_runs<N>(s, k, w, j);
+	step_back<N>(s, own, k, w, j, h, open_step(s.t, j, walked(w), k->A2));
+}
+
+/*
+ * The tile's stretch of len steps from h, that before it: the states before steps 2, 4, ... but the
+ * last go to shared memory; then the last step and pairs of steps in reverse.
+ */
+template <int N>
+static __device__ __forceinline__ void walk_stretch(struct back_tile<N> &s, float *own,
+	struct walker<N / SET> *k, const struct place &w, int len, int coded, float (*h)[N / SET],
+	const pack<N / SET> *check)
+{
+	int c = walked(w);
+
+#pragma unroll 1
+	for (int j = 0; j < STEPS - 1; j += 2) {
 #pragma unroll
-		for (int d = 0; d < SET; d++)
-			s.before[j / 2][d][threadIdx.x] = *(const pack<N / SET> *)h[d];
-		if (j + 2 >= STEPS)
-			break;
+		for (int d = 0; d < SET && j; d++)
+			s.before[j / 2 - 1][d][threadIdx.x] = *(const pack<N / SET> *)h[d];
 		advance(h, open_step(s.t, j, c, k->A2), s.t, j, w.sub);
 		advance(h, open_step(s.t, j + 1, c, k->A2), s.t, j + 1, w.sub);
 	}
-	for (int j = STEPS - 2; j >= 0; j -= 2) {
-		struct step<N / SET> x = open_step(s.t, j, c, k->A2);
+	if (STEPS - 1 < len)
+		walk_back<N>(s, own, k, w, STEPS - 1, coded, h);
+#pragma unroll 1
+	for (int j = STEPS - 3; j >= 0; j -= 2) {
+		const pack<N / SET> *from = j ? s.before[j / 2 - 1][0] : check;
 
-		if (t0 + j >= L)
+		if (j >= len)
 			continue;
-#pragma unroll
-		for (int d = 0; d < SET; d++) {
-			*(pack<N / SET> *)h[d] = s.before[j / 2][d][threadIdx.x];
-			*(pack<N / SET> *)g[d] = *(const pack<N / SET> *)h[d];
+		take(h, from);
+		if (j + 1 < len) {
+			advance(h, open_step(s.t, j, c, k->A2), s.t, j, w.sub);
+			walk_back<N>(s, own, k, w, j + 1, coded, h);
+			take(h, from);
 		}
-		if (t0 + j + 1 < L) {
-			advance(g, x, s.t, j, w.sub);
-			if (coded)
-				end_runs<N>(s, k, w, j + 1);
-			step_back<N>(s, totals, k, w, L, j + 1, g, open_step(s.t, j + 1, c, k->A2));
-		}
-		if (coded)
-			end_runs<N>(s, k, w, j);
-		step_back<N>(s, totals, k, w, L, j, h, x);
+		walk_back<N>(s, own, k, w, j, coded, h);
 	}
 }
 
@@ -250,19 +267,18 @@ static __device__ __forceinline__ void finish_tile(struct back_tile<N> &s, const
 
 	for (int a = 0; a < SET; a++)
 		flush_run<N>(s, w, k->run[a], s.code[0][a]);
-	k->dD += __shfl_xor_sync(0xffffffffu, k->dD, 1);
-	k->dD += __shfl_xor_sync(0xffffffffu, k->dD, 2);
 	for (int i = 0; i < NL && e < E; i++)
 		left[(int64_t)e * N + w.sub * NL + i] = LN2 * k->A2[i] * k->dA[i];
 	left += (int64_t)E * N;
-	if (!w.sub && e < E)
-		left[e] = k->dD;
 	__syncthreads();
-	s.ddelta[w.warp][w.lane] = k->dbeta;
+	s.dy[w.warp][w.lane] = make_float4(k->dD, k->dbeta, 0, 0);
 	__syncthreads();
-	if (!w.warp && w.live)
-		left[E + w.e] = s.ddelta[0][w.lane] + s.ddelta[1][w.lane] + s.ddelta[2][w.lane] +
-				s.ddelta[3][w.lane];
+	if (!w.warp && w.live) {
+		left[w.e] = s.dy[0][w.lane].x + s.dy[1][w.lane].x + s.dy[2][w.lane].x +
+			    s.dy[3][w.lane].x;
+		left[E + w.e] = s.dy[0][w.lane].y + s.dy[1][w.lane].y + s.dy[2][w.lane].y +
+				s.dy[3][w.lane].y;
+	}
 	for (int i = threadIdx.x; i < STEP_CODES * N; i += SET_THREADS)
 		codes[i] = s.codes[0][i / N][i % N] + s.codes[1][i / N][i % N] +
 			   s.codes[2][i / N][i % N] + s.codes[3][i / N][i % N];
@@ -290,6 +306,8 @@ static __global__ void __launch_bounds__(SET_THREADS, BLOCKS) set_backward(struc
 		struct walker<N / SET> k = {
 		};
 
+		float *own = own_totals(totals, w, L);
+
 		k.D = value(in.D, e);
 		for (int n = 0; n < N / SET; n++)
 			k.A2[n] = decay(in, e, w.sub * (N / SET) + n, N);
@@ -297,11 +315,16 @@ static __global__ void __launch_bounds__(SET_THREADS, BLOCKS) set_backward(struc
 			totals[n] = 0;
 		for (int n = threadIdx.x; n < WARPS * STEP_CODES * N; n += SET_THREADS)
 			((float *)s.codes)[n] = 0;
+		fill_codes(s.t, in);
 		first_sweep<N, HALF>(s, k, w, p, in, check);
 		for (int j = last; j >= 0; j--) {
-			fill_back<N, HALF>(s, w, p, dy, in, j * STEPS);
-			walk_stretch<N>(s, totals, &k, w, L, j * STEPS, in.direction_B.data != 0,
-				check + (int64_t)j * SET * SET_THREADS);
+			const pack<N / SET> *at = check + (int64_t)j * SET * SET_THREADS;
+			__align__(16) float h[SET][N / SET];
+
+			take(h, at);
+			fill_back<N, HALF>(s, &k, w, p, dy, in, j * STEPS);
+			walk_stretch<N>(
+				s, own, &k, w, L - j * STEPS, in.direction_B.data != 0, h, at);
 			finish_stretch<N, HALF>(s, &k, w, p, d, BC, j * STEPS);
 		}
 		finish_tile<N, HALF>(s, totals, &k, w, p, d, parts, tile);
