@@ -1,13 +1,14 @@
 /*
  * Kernels of width 3 and 7: a block holds a tile of the grid with its margin in shared memory, a
  * warp's lanes are channels (V each), a warp owns a row of the tile and a thread 14 pixels of it in
- * registers. Other widths: a thread a value, from global memory.
+ * registers. Other widths: a thread a value, from global memory. Small grids: dwconv2d_whole.cu.
  *
  * Backward does both in one pass: dx from a tile of dc, dweight from the tiles of dc and x, where
  * each warp owns a row of taps. A block walks many tiles; its sums are one part of dweight.
  */
 #include "kernels/dwconv.cuh"
 #include "kernels/dwconv2d_cuda.h"
+#include "kernels/dwconv2d_whole.cuh"
 
 #define COLUMNS 14 /* pixels of a row that a thread owns */
 #define LANES 32
@@ -387,6 +388,11 @@ static size_t bytes_of(struct array a)
 	return a.half ? sizeof(bf16) : sizeof(float);
 }
 
+static int aligned(struct array a)
+{
+	return (uintptr_t)a.data % 16 == 0;
+}
+
 /* Whether a block may have so much shared memory. */
 static int fits(size_t room)
 {
@@ -431,6 +437,10 @@ template <typename F> static void allow(F kernel, size_t room)
 void dwconv2d_forward_cuda(const struct dwconv2d *p, struct array y, struct array c, struct array x,
 	const float *weight, const float *bias)
 {
+	if (dwconv2d_whole_fits(p) && aligned(x) && aligned(y) && aligned(c)) {
+		dwconv2d_whole_forward(p, y, c, x, weight, bias);
+		return;
+	}
 	int V = together(p, x, y);
 	size_t room = room_of(p, V, bytes_of(x));
 	tiling g = tiling_of(p);
@@ -476,7 +486,9 @@ void dwconv2d_backward_cuda(const struct dwconv2d *p, struct array dx, int acc_x
 	tiling g = tiling_of(p);
 	dim3 grid(parts, groups_of(p->dim, V));
 
-	if ((k != 3 && k != 7) || !fits(room)) {
+	if (dwconv2d_whole_fits(p) && aligned(dx) && aligned(dy) && aligned(c) && aligned(x)) {
+		parts = dwconv2d_whole_backward(p, dx, acc_x, part, dy, c, x, weight);
+	} else if ((k != 3 && k != 7) || !fits(room)) {
 		if (parts > p->batch)
 			parts = (int)p->batch;
 		backward_any(p, dx, acc_x, part, parts, dy, c, x, weight);
@@ -500,7 +512,9 @@ int64_t dwconv2d_work_cuda(const struct dwconv2d *p, int backward)
 {
 	int parts = parts_of(p, 2) > parts_of(p, 1) ? parts_of(p, 2) : parts_of(p, 1);
 
-	/* the rows of taps of a width of 3 are walked twice over */
-	return backward ? (p->kernel * p->kernel + 1) * p->dim * parts * (p->kernel == 3 ? 2 : 1)
-			: 0;
+	if (p->kernel == 3)
+		parts *= 2; /* its rows of taps are walked twice over */
+	if (dwconv2d_whole_fits(p) && dwconv2d_whole_parts(p) > parts)
+		parts = dwconv2d_whole_parts(p);
+	return backward ? (p->kernel * p->kernel + 1) * p->dim * parts : 0;
 }

@@ -166,6 +166,8 @@ static const struct op_case cases_scan[] = {
 	{"dwconv2d_silu twice", build_dwconv2d_twice, {2, 4, 5, 6, 7}},
 	{"dwconv2d_silu twice", build_dwconv2d_twice, {2, 15, 17, 70, 7}, NULL, 0, 1},
 	{"dwconv2d_silu twice", build_dwconv2d_twice, {3, 14, 14, 33, 3}, NULL, 0, 1},
+	{"dwconv2d_silu twice", build_dwconv2d_twice, {3, 14, 14, 72, 7}, NULL, 0, 1},
+	{"dwconv2d_silu twice", build_dwconv2d_twice, {300, 2, 9, 8, 7}, NULL, 0, 1},
 	{"dwconv1d_silu", build_dwconv1d, {2, 31, 33, 1}},
 	{"dwconv1d_silu mirrored", build_dwconv1d, {2, 33, 31, 2}},
 	{"dwconv1d_silu segments", build_dwconv1d, {2, 14, 5, 3}, fill_segments},
