@@ -13,7 +13,7 @@ extern "C" {
 void cast_cuda(struct array y, struct array x, int64_t n, float scale);
 
 /* y (columns) += scale * sums over rows of x (rows, columns), in a fixed order */
-#define COLUMN_PARTS 128
+#define COLUMN_PARTS 512
 void column_sums_cuda(
 	float *y, struct array x, int64_t rows, int64_t columns, float scale, float *work);
 int64_t column_sums_work(int64_t columns);
