@@ -1,4 +1,4 @@
-#include "kernels/cuda.cuh"
+#include "kernels/pack.cuh"
 #include "kernels/elementwise_cuda.h"
 #include "kernels/step_cuda.cuh"
 
@@ -9,7 +9,7 @@ template <typename T, typename U, typename V>
 static __global__ void add_kernel(T *y, const U *a, const V *b, int64_t n, float scale)
 {
 	GRID_STRIDE(i, n)
-		store(y, i, scale * (load(a, i) + load(b, i)));
+	store(y, i, scale * (load(a, i) + load(b, i)));
 }
 
 void add_cuda(const struct add *p, struct array y, struct array a, struct array b)
@@ -36,14 +36,14 @@ static int in_fours(int64_t row, int64_t count)
 static __global__ void scale_fours(struct array y, int acc, struct array x, int n, float scale)
 {
 	GRID_STRIDE(i, n)
-		set_value4(y, 4 * i, axpy4(scale, value4(x, 4 * i), make_float4(0, 0, 0, 0)), acc);
+	set_value4(y, 4 * i, axpy4(scale, value4(x, 4 * i), make_float4(0, 0, 0, 0)), acc);
 }
 
 template <typename T, typename U>
 static __global__ void scale_kernel(T *y, int acc, const U *x, int64_t n, float scale)
 {
 	GRID_STRIDE(i, n)
-		put(y, i, scale * load(x, i), acc);
+	put(y, i, scale * load(x, i), acc);
 }
 
 void scale_cuda(struct array dst, int acc, struct array src, int64_t n, float scale)
@@ -52,8 +52,7 @@ void scale_cuda(struct array dst, int acc, struct array src, int64_t n, float sc
 		scale_fours LAUNCH(n / 4)(dst, acc, src, (int)(n / 4), scale);
 		return;
 	}
-#define CALL(T, U)                                                                                 \
-	scale_kernel LAUNCH(n)((T *)dst.data, acc, (const U *)src.data, n, scale)
+#define CALL(T, U) scale_kernel LAUNCH(n)((T *)dst.data, acc, (const U *)src.data, n, scale)
 	BY_TYPES(dst, src, CALL);
 #undef CALL
 }
@@ -65,7 +64,8 @@ static __device__ __forceinline__ float normal_below(float x)
 
 template <typename T, typename U> static __global__ void gelu_kernel(T *y, const U *x, int64_t n)
 {
-	GRID_STRIDE(i, n) {
+	GRID_STRIDE(i, n)
+	{
 		float v = load(x, i);
 
 		store(y, i, v * normal_below(v));
@@ -79,7 +79,8 @@ static __device__ __forceinline__ float gelu_of(float v)
 
 static __global__ void gelu_fours(struct array y, struct array x, int n)
 {
-	GRID_STRIDE(i, n) {
+	GRID_STRIDE(i, n)
+	{
 		float4 v = value4(x, 4 * i);
 
 		set_value4(y, 4 * i,
@@ -101,7 +102,8 @@ void gelu_cuda(const struct gelu *p, struct array y, struct array x)
 template <typename T, typename U>
 static __global__ void gelu_back(T *dx, int acc, const U *dy, const T *x, int64_t n)
 {
-	GRID_STRIDE(i, n) {
+	GRID_STRIDE(i, n)
+	{
 		float v = load(x, i);
 		float density = 0.39894228f * expf(-0.5f * v * v);
 
@@ -117,7 +119,8 @@ static __device__ __forceinline__ float gelu_slope(float v)
 static __global__ void gelu_back_fours(
 	struct array dx, int acc, struct array dy, struct array x, int n)
 {
-	GRID_STRIDE(i, n) {
+	GRID_STRIDE(i, n)
+	{
 		float4 v = value4(x, 4 * i), d = value4(dy, 4 * i);
 
 		set_value4(dx, 4 * i,
@@ -144,12 +147,11 @@ void gelu_cuda_backward(
 /* --- residual --- */
 
 template <typename T, typename U>
-static __global__ void residual_kernel(struct residual p, T *y, const U *x, struct array branch,
-	const struct step *step)
+static __global__ void residual_kernel(
+	struct residual p, T *y, const U *x, struct array branch, const struct step *step)
 {
 	GRID_STRIDE(i, p.batch * p.size)
-		store(y, i, load(x, i) + drop_scale(step, p.rate, p.layer, i / p.size) *
-						 value(branch, i));
+	store(y, i, load(x, i) + drop_scale(step, p.rate, p.layer, i / p.size) * value(branch, i));
 }
 
 /* blockIdx.y is the sample. */
@@ -183,8 +185,7 @@ void residual_cuda(const struct residual *p, struct array y, struct array x, str
 		return;
 	}
 #define CALL(T, U)                                                                                 \
-	residual_kernel LAUNCH(p->batch * p->size)(                                                \
-		*p, (T *)y.data, (const U *)x.data, branch, step)
+	residual_kernel LAUNCH(p->batch * p->size)(*p, (T *)y.data, (const U *)x.data, branch, step)
 	BY_TYPES(y, x, CALL);
 #undef CALL
 }
@@ -194,7 +195,7 @@ static __global__ void branch_kernel(
 	struct residual p, T *d, int acc, const U *dy, const struct step *step)
 {
 	GRID_STRIDE(i, p.batch * p.size)
-		put(d, i, drop_scale(step, p.rate, p.layer, i / p.size) * load(dy, i), acc);
+	put(d, i, drop_scale(step, p.rate, p.layer, i / p.size) * load(dy, i), acc);
 }
 
 static __global__ void branch_fours(
@@ -236,7 +237,8 @@ static __global__ void gate_kernel(struct gate p, struct array o, const T *y, co
 {
 	int64_t plane = p.len * p.dim;
 
-	GRID_STRIDE(i, p.batch * p.directions * plane) {
+	GRID_STRIDE(i, p.batch * p.directions * plane)
+	{
 		float v = load(z, i / (p.directions * plane) * plane + i % plane);
 
 		set_value(o, i, load(y, i) * v * sigmoid(v), 0);
@@ -280,8 +282,7 @@ void gate_cuda(const struct gate *p, struct array o, struct array y, struct arra
 	}
 	int64_t n = p->batch * p->directions * p->len * p->dim;
 
-#define CALL(T, U)                                                                                 \
-	gate_kernel LAUNCH(n)(*p, o, (const T *)y.data, (const U *)z.data)
+#define CALL(T, U) gate_kernel LAUNCH(n)(*p, o, (const T *)y.data, (const U *)z.data)
 	BY_TYPES(y, z, CALL);
 #undef CALL
 }
@@ -292,7 +293,8 @@ static __global__ void gate_back(struct gate p, struct array dy, int acc_y, stru
 {
 	int64_t plane = p.len * p.dim;
 
-	GRID_STRIDE(i, p.batch * plane) {
+	GRID_STRIDE(i, p.batch * plane)
+	{
 		int64_t at = i / plane * p.directions * plane + i % plane;
 		float v = load(z, i), s = sigmoid(v), sum = 0;
 
@@ -343,8 +345,8 @@ void gate_cuda_backward(const struct gate *p, struct array dy, int acc_y, struct
 		return;
 	}
 #define CALL(T, U)                                                                                 \
-	gate_back LAUNCH(p->batch * p->len * p->dim)(*p, dy, acc_y, dz, acc_z,                     \
-		d_o, (const T *)y.data, (const U *)z.data)
+	gate_back LAUNCH(p->batch * p->len * p->dim)(                                              \
+		*p, dy, acc_y, dz, acc_z, d_o, (const T *)y.data, (const U *)z.data)
 	BY_TYPES(y, z, CALL);
 #undef CALL
 }
@@ -352,12 +354,13 @@ void gate_cuda_backward(const struct gate *p, struct array dy, int acc_y, struct
 /* --- directions --- */
 
 template <typename T>
-static __global__ void merge_kernel(struct directions p, struct array y, struct array x, const T *o,
-	const struct step *step)
+static __global__ void merge_kernel(
+	struct directions p, struct array y, struct array x, const T *o, const struct step *step)
 {
 	int64_t plane = p.len * p.dim;
 
-	GRID_STRIDE(i, p.batch * plane) {
+	GRID_STRIDE(i, p.batch * plane)
+	{
 		int64_t b = i / plane, at = b * p.directions * plane + i % plane;
 		float sum = 0;
 
@@ -388,12 +391,11 @@ void merge_cuda(const struct directions *p, struct array y, struct array x, stru
 	const struct step *step)
 {
 	if (in_fours(p->len * p->dim, p->len * p->dim) && p->batch < 65536) {
-		merge_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0, cuda_stream>>>(
-			*p, y, x, o, step);
+		merge_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0,
+			cuda_stream>>>(*p, y, x, o, step);
 		return;
 	}
-#define CALL(T)                                                                                    \
-	merge_kernel LAUNCH(p->batch * p->len * p->dim)(*p, y, x, (const T *)o.data, step)
+#define CALL(T) merge_kernel LAUNCH(p->batch * p->len * p->dim)(*p, y, x, (const T *)o.data, step)
 	BY_TYPE(o, CALL);
 #undef CALL
 }
@@ -404,7 +406,8 @@ static __global__ void merge_branch(
 {
 	int64_t plane = p.len * p.dim;
 
-	GRID_STRIDE(i, p.batch * plane) {
+	GRID_STRIDE(i, p.batch * plane)
+	{
 		int64_t b = i / plane, at = b * p.directions * plane + i % plane;
 		float d = drop_scale(step, p.rate, p.layer, b) * value(dy, i);
 
@@ -421,8 +424,8 @@ static __global__ void merge_branch_fours(
 
 	for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < plane / 4;
 		i += gridDim.x * blockDim.x) {
-		float4 d = axpy4(scale, value4(dy, blockIdx.y * plane + 4 * i),
-			make_float4(0, 0, 0, 0));
+		float4 d = axpy4(
+			scale, value4(dy, blockIdx.y * plane + 4 * i), make_float4(0, 0, 0, 0));
 
 		for (int k = 0; k < p.directions; k++)
 			set_value4(d_o, from + k * plane + 4 * i, d, acc);
@@ -437,8 +440,7 @@ void merge_cuda_branch(const struct directions *p, struct array d_o, int acc, st
 			cuda_stream>>>(*p, d_o, acc, dy, step);
 		return;
 	}
-#define CALL(T)                                                                                    \
-	merge_branch LAUNCH(p->batch * p->len * p->dim)(*p, (T *)d_o.data, acc, dy, step)
+#define CALL(T) merge_branch LAUNCH(p->batch * p->len * p->dim)(*p, (T *)d_o.data, acc, dy, step)
 	BY_TYPE(d_o, CALL);
 #undef CALL
 }
@@ -448,7 +450,8 @@ static __global__ void tap_kernel(struct directions p, struct array s, struct ar
 {
 	int64_t plane = p.len * p.dim;
 
-	GRID_STRIDE(i, p.batch * plane) {
+	GRID_STRIDE(i, p.batch * plane)
+	{
 		int64_t at = i / plane * p.directions * plane + i % plane;
 		float v = value(x, i);
 
@@ -492,7 +495,8 @@ static __global__ void sum_kernel(
 {
 	int64_t plane = p.len * p.dim;
 
-	GRID_STRIDE(i, p.batch * plane) {
+	GRID_STRIDE(i, p.batch * plane)
+	{
 		int64_t at = i / plane * p.directions * plane + i % plane;
 		float sum = 0;
 
@@ -538,7 +542,8 @@ static __global__ void spread_kernel(
 {
 	int64_t plane = p.len * p.dim;
 
-	GRID_STRIDE(i, p.batch * plane) {
+	GRID_STRIDE(i, p.batch * plane)
+	{
 		int64_t at = i / plane * p.directions * plane + i % plane;
 		float v = scale * value(src, i);
 
@@ -550,8 +555,7 @@ static __global__ void spread_kernel(
 void spread_directions_cuda(
 	const struct directions *p, struct array dst, int acc, struct array src, float scale)
 {
-#define CALL(T)                                                                                    \
-	spread_kernel LAUNCH(p->batch * p->len * p->dim)(*p, (T *)dst.data, acc, src, scale)
+#define CALL(T) spread_kernel LAUNCH(p->batch * p->len * p->dim)(*p, (T *)dst.data, acc, src, scale)
 	BY_TYPE(dst, CALL);
 #undef CALL
 }
@@ -562,7 +566,8 @@ template <typename T, typename U>
 static __global__ void split_kernel(T *part, U *x, int64_t rows, int64_t all, int64_t from,
 	int64_t width, int backward, int acc)
 {
-	GRID_STRIDE(i, rows * width) {
+	GRID_STRIDE(i, rows * width)
+	{
 		int64_t at = i / width * all + from + i % width;
 
 		if (backward)
@@ -576,39 +581,58 @@ void split_cuda(const struct split *p, struct array part, struct array x, int64_
 	int64_t width, int backward, int acc)
 {
 #define CALL(T, U)                                                                                 \
-	split_kernel LAUNCH(p->rows *width)((T *)part.data, (U *)x.data, p->rows, p->width, from,  \
-		width, backward, acc)
+	split_kernel LAUNCH(p->rows *width)(                                                       \
+		(T *)part.data, (U *)x.data, p->rows, p->width, from, width, backward, acc)
 	BY_TYPES(part, x, CALL);
 #undef CALL
 }
 
-template <typename T, typename U>
+/* Block (x, y): patch x of images y, y + gridDim.y, ...; a thread N values of a row of the patch. */
+template <int N, typename T, typename U>
 static __global__ void patches_kernel(struct patches p, T *y, U *image, int backward, int acc)
 {
-	int64_t k = p.side, across = p.width / k, n = p.dim * k * k;
-	int64_t tokens = p.height / k * across;
+	int k = (int)p.side, dim = (int)p.dim, width = (int)p.width, n = dim * k * k;
+	int across = width / k, top = (int)blockIdx.x / across * k;
+	int left = (int)blockIdx.x % across * k;
 
-	GRID_STRIDE(i, p.batch * tokens * n) {
-		int64_t b = i / (tokens * n), t = i / n % tokens, v = i % n;
-		int64_t row = t / across * k + v / k % k, column = t % across * k + v % k;
-		int64_t at = ((b * p.height + row) * p.width + column) * p.dim + v / (k * k);
+	for (int64_t b = blockIdx.y; b < p.batch; b += gridDim.y)
+		for (int v = N * threadIdx.x; v < n; v += N * blockDim.x) {
+			int e = v / (k * k), row = v / k % k, column = v % k;
+			int64_t i = (b * gridDim.x + blockIdx.x) * n + v;
+			int64_t at = ((b * p.height + top + row) * width + left + column) * dim + e;
+			float f[N];
 
-		if (backward)
-			put(image, at, load(y, i), acc);
-		else
-			store(y, i, load(image, at));
-	}
+			if (backward) {
+				load_pack<N>(f, y + i);
+				for (int j = 0; j < N; j++)
+					put(image, at + j * dim, f[j], acc);
+			} else {
+				for (int j = 0; j < N; j++)
+					f[j] = load(image, at + j * dim);
+				store_pack<N>(y + i, f);
+			}
+		}
 }
 
 void patches_cuda(
 	const struct patches *p, struct array y, struct array image, int backward, int acc)
 {
-	int64_t n = p->batch * p->height * p->width * p->dim;
+	int64_t patches = (p->height / p->side) * (p->width / p->side);
+	dim3 grid((unsigned)patches, (unsigned)(p->batch < 1024 ? p->batch : 1024));
 
+	if (p->side % 4 == 0) {
 #define CALL(T, U)                                                                                 \
-	patches_kernel LAUNCH(n)(*p, (T *)y.data, (U *)image.data, backward, acc)
-	BY_TYPES(y, image, CALL);
+	patches_kernel<4>                                                                          \
+		<<<grid, 192, 0, cuda_stream>>>(*p, (T *)y.data, (U *)image.data, backward, acc)
+		BY_TYPES(y, image, CALL);
 #undef CALL
+	} else {
+#define CALL(T, U)                                                                                 \
+	patches_kernel<1>                                                                          \
+		<<<grid, 192, 0, cuda_stream>>>(*p, (T *)y.data, (U *)image.data, backward, acc)
+		BY_TYPES(y, image, CALL);
+#undef CALL
+	}
 }
 
 /* --- scalars --- */
@@ -617,7 +641,7 @@ static __global__ void shard_part_kernel(
 	struct array y, int acc, struct array x, int64_t n, const struct step *step)
 {
 	GRID_STRIDE(i, n)
-		set_value(y, i, step->scale * value(x, i), acc);
+	set_value(y, i, step->scale * value(x, i), acc);
 }
 
 void shard_part_cuda(struct array y, int acc, struct array x, int64_t n, const struct step *step)
