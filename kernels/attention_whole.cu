@@ -1,0 +1,170 @@
+/*
+ * Attention's gradients for sequences that fit into shared memory, a head of a sample a block: each
+ * score is made once. A warp takes 16 keys, walks the queries for the gradients of its keys and
+ * values, and leaves the scores' gradients in shared memory; then it takes 16 queries.
+ */
+#include "kernels/attention_cuda.h"
+#include "kernels/attention_tile.cuh"
+
+#define DIM 64
+#define MOST_ROWS 240 /* what 227 KiB hold */
+#define MOST_THREADS (MOST_ROWS / 16 * 32)
+
+typedef bf16 row_of[PITCH(DIM)];
+
+/* Rows of a block, and halves of a row of its scores. */
+static __host__ __device__ __forceinline__ int rows_of(int len)
+{
+	return (len + 15) / 16 * 16;
+}
+
+static __host__ __device__ __forceinline__ int pitch_of(int len)
+{
+	return rows_of(len) + 8;
+}
+
+static size_t room_of(int len)
+{
+	size_t rows = rows_of(len);
+
+	return rows * (sizeof(struct query) + (3 * PITCH(DIM) + pitch_of(len)) * sizeof(bf16));
+}
+
+/* Starts copying all rows, `step` halves apart; zeros past len. */
+static __device__ __forceinline__ void copy_all(row_of *to, const bf16 *x, int step, int len)
+{
+	const int pieces = DIM / 8;
+
+	for (int n = threadIdx.x; n < rows_of(len) * pieces; n += blockDim.x) {
+		int r = n / pieces, c = n % pieces * 8, inside = r < len;
+
+		copy_piece(shared_at(&to[r][c]), x + (inside ? (int64_t)r * step + c : 0), inside);
+	}
+}
+
+/* Fills in what backward needs of the queries; eight lanes a row of dy . y. */
+static __device__ __forceinline__ void find_queries(
+	struct query *queries, const bf16 *dy, const bf16 *y, int step, const float *stat, int len)
+{
+	for (int r = threadIdx.x / 8; r < rows_of(len); r += blockDim.x / 8) {
+		int64_t at = (int64_t)r * step + threadIdx.x % 8 * 8;
+		float a[8] = {}, b[8] = {}, sum = 0;
+
+		if (r < len) {
+			load_pack<8>(a, dy + at);
+			load_pack<8>(b, y + at);
+		}
+#pragma unroll
+		for (int i = 0; i < 8; i++)
+			sum += a[i] * b[i];
+#pragma unroll
+		for (int d = 4; d; d >>= 1)
+			sum += __shfl_xor_sync(0xffffffffu, sum, d);
+		if (threadIdx.x % 8 == 0) {
+			queries[r].most = r < len ? stat[2 * r] * LOG2E : 0;
+			queries[r].inverse = r < len ? stat[2 * r + 1] : 0;
+			queries[r].aside = sum;
+		}
+	}
+}
+
+/* Queries from..from + 15 of the keys of the warp as the left operand, from scores (keys, queries) */
+static __device__ __forceinline__ void load_scores(
+	uint32_t (&a)[4], const bf16 *scores, int pitch, int key, int query)
+{
+	int lane = threadIdx.x & 31;
+
+	load_turned(a, shared_at(scores + (key + lane / 16 * 8 + lane % 8) * pitch + query +
+				 lane / 8 % 2 * 8));
+}
+
+static __global__ void __launch_bounds__(MOST_THREADS, 1) backward_whole(struct attention p,
+	bf16 *dqkv, int acc, const bf16 *dy, const bf16 *y, const float *stat, const bf16 *qkv)
+{
+	extern __shared__ __align__(16) unsigned char room[];
+	int len = (int)p.len, heads = (int)p.heads, rows = rows_of(len), pitch = pitch_of(len);
+	row_of *q = (row_of *)room, *d = q + rows, *k = d + rows;
+	bf16 *scores = (bf16 *)(k + rows);
+	struct query *queries = (struct query *)(scores + rows * pitch);
+	int b = (int)blockIdx.x / heads, h = (int)blockIdx.x - b * heads;
+	int C = heads * DIM, step = 3 * C, lane = threadIdx.x & 31;
+	int own = (threadIdx.x >> 5) * 16, r = own + lane / 4, t = lane % 4 * 2;
+	int64_t first = (int64_t)b * len, head = first * C + h * DIM;
+	const bf16 *x = qkv + first * step + h * DIM;
+	float scale = 1 / sqrtf((float)DIM), c = scale * LOG2E;
+	float dk[DIM / 8][4] = {}, dv[DIM / 8][4] = {}, dq[DIM / 8][4] = {};
+	uint32_t left_k[DIM / 16][4], left_v[DIM / 16][4];
+
+	copy_all(q, x, step, len);
+	copy_all(d, dy + head, C, len);
+	copy_all(k, x + C, step, len);
+	copy_commit();
+	load_left<DIM>(left_k, x + C, step, r, len);
+	load_left<DIM>(left_v, x + 2 * C, step, r, len);
+	find_queries(queries, dy + head, y + head, C, stat + 2 * (int64_t)blockIdx.x * len, len);
+	copy_wait<0>();
+	__syncthreads();
+#pragma unroll 1
+	for (int n = 0; n < rows; n += 16) {
+		float s[2][4], dp[2][4];
+
+		multiply_rows<DIM>(s, left_k, q, n);
+		multiply_rows<DIM>(dp, left_v, d, n);
+#pragma unroll
+		for (int e = 0; e < 8; e++) {
+			int column = n + e / 4 * 8 + t + e % 2, row = r + e / 2 % 2 * 8;
+
+			score_back(
+				&s[e / 4][e % 4], &dp[e / 4][e % 4], c, queries[column], row < len);
+		}
+#pragma unroll
+		for (int e = 0; e < 4; e++)
+			*(uint32_t *)(scores + (r + e % 2 * 8) * pitch + n + e / 2 * 8 + t) =
+				pair_of(dp[e / 2][e % 2 * 2], dp[e / 2][e % 2 * 2 + 1]);
+		add_rows<DIM>(dv, s, d, n);
+		add_rows<DIM>(dk, dp, q, n);
+	}
+	dqkv += first * step + h * DIM;
+	put_rows<DIM>(dqkv + C, step, r, len, dk, scale, scale, acc);
+	put_rows<DIM>(dqkv + 2 * C, step, r, len, dv, 1, 1, acc);
+	__syncthreads();
+#pragma unroll 1
+	for (int n = 0; n < rows; n += 16) {
+		uint32_t left[4];
+
+		load_scores(left, scores, pitch, n, own);
+		add_left<DIM>(dq, left, k, n);
+	}
+	put_rows<DIM>(dqkv, step, r, len, dq, scale, scale, acc);
+}
+
+/* Whether a block may have so much shared memory. */
+static int room_fits(size_t room)
+{
+	static int most;
+	int device;
+
+	if (!most && (cudaGetDevice(&device) ||
+			     cudaDeviceGetAttribute(
+				     &most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device)))
+		most = 48 << 10;
+	return room <= (size_t)most;
+}
+
+int attention_whole_backward(const struct attention *p, struct array dqkv, int acc, struct array dy,
+	struct array y, const float *stat, struct array qkv, const int32_t *segments)
+{
+	size_t room;
+
+	if (p->dim != DIM || p->len > MOST_ROWS || p->causal || segments)
+		return 0;
+	room = room_of((int)p->len);
+	if (!room_fits(room))
+		return 0;
+	cudaFuncSetAttribute((const void *)backward_whole,
+		cudaFuncAttributeMaxDynamicSharedMemorySize, (int)room);
+	backward_whole<<<(unsigned)(p->batch * p->heads), rows_of((int)p->len) * 2, room,
+		cuda_stream>>>(*p, (bf16 *)dqkv.data, acc, (const bf16 *)dy.data,
+		(const bf16 *)y.data, stat, (const bf16 *)qkv.data);
+	return 1;
+}
