@@ -42,19 +42,6 @@ static __device__ __forceinline__ void copy_rows(
 	}
 }
 
-/* Over the four lanes that share rows. */
-static __device__ __forceinline__ float quad_max(float x)
-{
-	x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
-	return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
-}
-
-static __device__ __forceinline__ float quad_sum(float x)
-{
-	x += __shfl_xor_sync(0xffffffffu, x, 1);
-	return x + __shfl_xor_sync(0xffffffffu, x, 2);
-}
-
 /* Segments of a tile's tokens; -1 past the end. */
 static __device__ __forceinline__ void load_segments(
 	int32_t *tile, const int32_t *segments, const struct place &at, int from)
@@ -368,6 +355,8 @@ int attention_tiles_cuda(const struct attention *p, struct array y, float *stat,
 {
 	if (!fits(p, y, qkv))
 		return 0;
+	if (attention_whole(p, y, stat, qkv, segments))
+		return 1;
 #define BODY(D)                                                                                    \
 	forward_tiles<D><<<blocks_of(p), THREADS, 0, cuda_stream>>>(                               \
 		*p, (bf16 *)y.data, stat, (const bf16 *)qkv.data, segments)

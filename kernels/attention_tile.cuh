@@ -102,6 +102,19 @@ static __device__ __forceinline__ void put_rows(bf16 *y, int row, int r, int len
 	}
 }
 
+/* Over the four lanes that share rows. */
+static __device__ __forceinline__ float quad_max(float x)
+{
+	x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
+	return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
+}
+
+static __device__ __forceinline__ float quad_sum(float x)
+{
+	x += __shfl_xor_sync(0xffffffffu, x, 1);
+	return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+
 /* What backward needs of a query: log2 of e^max, 1 / sum, and dy . y; zeros past the end. */
 struct query {
 	float most, inverse, aside;
@@ -116,9 +129,11 @@ static __device__ __forceinline__ void score_back(
 }
 
 /*
- * Backward of samples that a block holds whole; as attention_tiles_cuda_backward, for arrays that it
- * takes. 0: they do not fit.
+ * Samples that a block holds whole; as attention_tiles_cuda and its backward, for arrays that those
+ * take. 0: they do not fit.
  */
+int attention_whole(const struct attention *p, struct array y, float *stat, struct array qkv,
+	const int32_t *segments);
 int attention_whole_backward(const struct attention *p, struct array dqkv, int acc, struct array dy,
 	struct array y, const float *stat, struct array qkv, const int32_t *segments);
 

@@ -1,6 +1,8 @@
 /*
- * Attention's gradients for sequences that fit into shared memory, a head of a sample a block: each
- * score is made once. A warp takes 16 keys, walks the queries for the gradients of its keys and
+ * Attention of sequences that fit into shared memory. Forward: a block holds the keys and values of
+ * a head of a sample, and has half its queries, a warp 16.
+ *
+ * Backward: a head of a sample a block; each score is made once. A warp takes 16 keys, walks the queries for the gradients of its keys and
  * values, and leaves the scores' gradients in shared memory; then it takes 16 queries.
  */
 #include "kernels/attention_cuda.h"
@@ -30,16 +32,105 @@ static size_t room_of(int len)
 	return rows * (sizeof(struct query) + (3 * PITCH(DIM) + pitch_of(len)) * sizeof(bf16));
 }
 
-/* Starts copying all rows, `step` halves apart; zeros past len. */
-static __device__ __forceinline__ void copy_all(row_of *to, const bf16 *x, int step, int len)
+/* Starts copying len rows, `step` halves apart, and zeros up to `rows`. */
+static __device__ __forceinline__ void copy_all(
+	row_of *to, const bf16 *x, int step, int len, int rows)
 {
 	const int pieces = DIM / 8;
 
-	for (int n = threadIdx.x; n < rows_of(len) * pieces; n += blockDim.x) {
+	for (int n = threadIdx.x; n < rows * pieces; n += blockDim.x) {
 		int r = n / pieces, c = n % pieces * 8, inside = r < len;
 
 		copy_piece(shared_at(&to[r][c]), x + (inside ? (int64_t)r * step + c : 0), inside);
 	}
+}
+
+#define CHUNK 32 /* keys that a warp scores at a time */
+#define FORWARD_WARPS (MOST_ROWS / 32 + 1)
+
+/* Scores of CHUNK keys to weights relative to the largest so far, which moves the sums before. */
+static __device__ __forceinline__ void soften(float (&s)[CHUNK / 8][4], float (&most)[2],
+	float (&sum)[2], float (&o)[DIM / 8][4], float c)
+{
+#pragma unroll
+	for (int h = 0; h < 2; h++) {
+		float top = most[h], base, old;
+
+#pragma unroll
+		for (int n = 0; n < CHUNK / 8; n++)
+			top = fmaxf(top, fmaxf(s[n][2 * h], s[n][2 * h + 1]));
+		top = quad_max(top);
+		base = top * c;
+		old = power_of_two(most[h] * c - base);
+		most[h] = top;
+		sum[h] *= old;
+#pragma unroll
+		for (int n = 0; n < CHUNK / 8; n++)
+#pragma unroll
+			for (int e = 2 * h; e < 2 * h + 2; e++) {
+				s[n][e] = power_of_two(s[n][e] * c - base);
+				sum[h] += s[n][e];
+			}
+#pragma unroll
+		for (int n = 0; n < DIM / 8; n++) {
+			o[n][2 * h] *= old;
+			o[n][2 * h + 1] *= old;
+		}
+	}
+}
+
+static __global__ void __launch_bounds__(32 * FORWARD_WARPS, 3)
+	forward_whole(struct attention p, bf16 *y, float *stat, const bf16 *qkv)
+{
+	extern __shared__ __align__(16) unsigned char room[];
+	int len = (int)p.len, heads = (int)p.heads, rows = (len + CHUNK - 1) / CHUNK * CHUNK;
+	row_of *k = (row_of *)room, *v = k + rows;
+	int b = (int)blockIdx.x / heads, h = (int)blockIdx.x - b * heads;
+	int C = heads * DIM, step = 3 * C, lane = threadIdx.x & 31;
+	int own = (blockIdx.y * blockDim.x + threadIdx.x) / 32 * 16, r = own + lane / 4;
+	int64_t first = (int64_t)b * len;
+	const bf16 *x = qkv + first * step + h * DIM;
+	float scale = 1 / sqrtf((float)DIM), o[DIM / 8][4] = {}, sum[2] = {};
+	float most[2] = {-INFINITY, -INFINITY};
+	uint32_t q[DIM / 16][4];
+
+	copy_all(k, x + C, step, len, rows);
+	copy_commit();
+	copy_all(v, x + 2 * C, step, len, rows);
+	copy_commit();
+	load_left<DIM>(q, x, step, r, len);
+	copy_wait<0>();
+	__syncthreads();
+	if (own >= len)
+		return;
+#pragma unroll 1
+	for (int j = 0; j < rows; j += CHUNK) {
+		float s[CHUNK / 8][4];
+
+#pragma unroll
+		for (int n = 0; n < CHUNK; n += 16)
+			multiply_rows<DIM>(s + n / 8, q, k, j + n);
+		if (j + CHUNK > len)
+#pragma unroll
+			for (int n = 0; n < CHUNK / 8; n++)
+#pragma unroll
+				for (int e = 0; e < 4; e++)
+					if (j + 8 * n + lane % 4 * 2 + e % 2 >= len)
+						s[n][e] = -INFINITY;
+		soften(s, most, sum, o, scale * LOG2E);
+#pragma unroll
+		for (int n = 0; n < CHUNK; n += 16)
+			add_rows<DIM>(o, s + n / 8, v, j + n);
+	}
+	sum[0] = 1 / quad_sum(sum[0]);
+	sum[1] = 1 / quad_sum(sum[1]);
+	put_rows<DIM>(y + first * C + h * DIM, C, r, len, o, sum[0], sum[1], 0);
+	stat += 2 * ((int64_t)blockIdx.x * len + r);
+	for (int h = 0; h < 2; h++)
+		if (lane % 4 == 0 && r + 8 * h < len) {
+			stat[16 * h] = most[h] * scale;
+			stat[16 * h + 1] = sum[h];
+		}
 }
 
 /* Fills in what backward needs of the queries; eight lanes a row of dy . y. */
@@ -95,9 +186,9 @@ static __global__ void __launch_bounds__(MOST_THREADS, 1) backward_whole(struct 
 	float dk[DIM / 8][4] = {}, dv[DIM / 8][4] = {}, dq[DIM / 8][4] = {};
 	uint32_t left_k[DIM / 16][4], left_v[DIM / 16][4];
 
-	copy_all(q, x, step, len);
-	copy_all(d, dy + head, C, len);
-	copy_all(k, x + C, step, len);
+	copy_all(q, x, step, len, rows);
+	copy_all(d, dy + head, C, len, rows);
+	copy_all(k, x + C, step, len, rows);
 	copy_commit();
 	load_left<DIM>(left_k, x + C, step, r, len);
 	load_left<DIM>(left_v, x + 2 * C, step, r, len);
@@ -151,12 +242,32 @@ static int room_fits(size_t room)
 	return room <= (size_t)most;
 }
 
+static int shape_fits(const struct attention *p, const int32_t *segments)
+{
+	return p->dim == DIM && p->len <= MOST_ROWS && !p->causal && !segments;
+}
+
+int attention_whole(const struct attention *p, struct array y, float *stat, struct array qkv,
+	const int32_t *segments)
+{
+	int len = (int)p->len, warps = (len + 31) / 32;
+	size_t room = (size_t)(len + CHUNK - 1) / CHUNK * CHUNK * 2 * PITCH(DIM) * sizeof(bf16);
+
+	if (!shape_fits(p, segments) || !room_fits(room))
+		return 0;
+	cudaFuncSetAttribute((const void *)forward_whole,
+		cudaFuncAttributeMaxDynamicSharedMemorySize, (int)room);
+	forward_whole<<<dim3((unsigned)(p->batch * p->heads), 2), 32 * warps, room, cuda_stream>>>(
+		*p, (bf16 *)y.data, stat, (const bf16 *)qkv.data);
+	return 1;
+}
+
 int attention_whole_backward(const struct attention *p, struct array dqkv, int acc, struct array dy,
 	struct array y, const float *stat, struct array qkv, const int32_t *segments)
 {
 	size_t room;
 
-	if (p->dim != DIM || p->len > MOST_ROWS || p->causal || segments)
+	if (!shape_fits(p, segments))
 		return 0;
 	room = room_of((int)p->len);
 	if (!room_fits(room))
