@@ -37,9 +37,32 @@ static __device__ __forceinline__ float ex2(float x)
 #endif
 }
 
+/* log(1 + e^x) = max(x, 0) + log(1 + t), t = e^-|x|; the latter 2 atanh(t / (2 + t)) as a series. */
 static __device__ __forceinline__ float softplus(float x)
 {
-	return x > 20 ? x : log1pf(expf(x));
+	float t = ex2(-LOG2E * fabsf(x)), s = __fdividef(t, 2 + t), q = s * s;
+	float y = 1.f / 15;
+
+	y = y * q + 1.f / 13;
+	y = y * q + 1.f / 11;
+	y = y * q + 1.f / 9;
+	y = y * q + 1.f / 7;
+	y = y * q + 1.f / 5;
+	y = y * q + 1.f / 3;
+	return fmaxf(x, 0) + 2 * (s + s * q * y);
+}
+
+/* 1 - e^-delta, delta >= 0: softplus' at the place where it is delta. */
+static __device__ __forceinline__ float softplus_slope(float delta)
+{
+	float y = 1.f / 5040;
+
+	y = 1.f / 720 - y * delta;
+	y = 1.f / 120 - y * delta;
+	y = 1.f / 24 - y * delta;
+	y = 1.f / 6 - y * delta;
+	y = 0.5f - y * delta;
+	return delta < 0.25f ? delta - y * delta * delta : 1 - ex2(-LOG2E * delta);
 }
 
 /* A log2(e) of channel e, state n; 0 beyond the last state. */

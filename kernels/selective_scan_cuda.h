@@ -7,7 +7,7 @@
  * the states of all four directions, so that one set of exponentials serves them all.
  *
  * Exponentials are ex2.approx of A scaled by log2(e) (relative error 2^-22); softplus and its
- * derivative are the library's. Sums have a fixed order; bits do not depend on the number of
+ * derivative are series around them. Sums have a fixed order; bits do not depend on the number of
  * multiprocessors.
  */
 #ifndef KERNELS_SELECTIVE_SCAN_CUDA_H

@@ -168,7 +168,7 @@ static __device__ __forceinline__ void finish_stretch(struct back_tile<N> &s,
 		BC[t0 * 2 * N + i] = sum;
 	}
 	for (int j = w.warp; j < last && w.live; j += WARPS) {
-		float dr = s.ddelta[j][w.lane] * -expm1f(-s.t.delta[j][w.lane]);
+		float dr = s.ddelta[j][w.lane] * softplus_slope(s.t.delta[j][w.lane]);
 
 		k->dbeta += p.kappa * dr;
 		if (d.r.data)
