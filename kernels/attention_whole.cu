@@ -32,17 +32,61 @@ static size_t room_of(int len)
 	return rows * (sizeof(struct query) + (3 * PITCH(DIM) + pitch_of(len)) * sizeof(bf16));
 }
 
-/* Starts copying len rows, `step` halves apart, and zeros up to `rows`. */
+/* Starts copying len rows, `step` halves apart, to rows `pitch` apart, and zeros up to `rows`. */
 static __device__ __forceinline__ void copy_all(
-	row_of *to, const bf16 *x, int step, int len, int rows)
+	bf16 *to, int pitch, const bf16 *x, int step, int len, int rows)
 {
 	const int pieces = DIM / 8;
 
 	for (int n = threadIdx.x; n < rows * pieces; n += blockDim.x) {
 		int r = n / pieces, c = n % pieces * 8, inside = r < len;
 
-		copy_piece(shared_at(&to[r][c]), x + (inside ? (int64_t)r * step + c : 0), inside);
+		copy_piece(shared_at(to + r * pitch + c), x + (inside ? (int64_t)r * step + c : 0),
+			inside);
 	}
+}
+
+/* The 16 rows at `from`, `pitch` apart, as the left operand. */
+static __device__ __forceinline__ void load_own(
+	uint32_t (&a)[DIM / 16][4], const bf16 *from, int pitch)
+{
+	int lane = threadIdx.x & 31;
+	uint32_t at = shared_at(from + lane % 16 * pitch + lane / 16 * 8);
+
+#pragma unroll
+	for (int k = 0; k < DIM / 16; k++)
+		load_matrices(a[k], at + 32 * k);
+}
+
+/*
+ * The warp's 16 rows from `first` on, as put_rows, through rows of shared memory that are its alone,
+ * so that whole lines are written.
+ */
+static __device__ __forceinline__ void put_lines(bf16 *y, int step, int first, int len,
+	const float (&sums)[DIM / 8][4], float low, float high, int acc, row_of *aside)
+{
+	int lane = threadIdx.x & 31, r = lane / 4, t = lane % 4 * 2;
+
+	if (acc) {
+		put_rows<DIM>(y, step, first + r, len, sums, low, high, acc);
+		return;
+	}
+#pragma unroll
+	for (int c = 0; c < DIM / 8; c++) {
+		*(uint32_t *)&aside[r][8 * c + t] = pair_of(sums[c][0] * low, sums[c][1] * low);
+		*(uint32_t *)&aside[r + 8][8 * c + t] =
+			pair_of(sums[c][2] * high, sums[c][3] * high);
+	}
+	__syncwarp();
+#pragma unroll
+	for (int n = 0; n < 16; n += 4) {
+		int row = n + lane / 8, c = lane % 8 * 8;
+
+		if (first + row < len)
+			*(uint4 *)(y + (int64_t)(first + row) * step + c) =
+				*(const uint4 *)&aside[row][c];
+	}
+	__syncwarp();
 }
 
 #define CHUNK 32 /* keys that a warp scores at a time */
@@ -94,9 +138,9 @@ static __global__ void __launch_bounds__(32 * FORWARD_WARPS, 3)
 	float most[2] = {-INFINITY, -INFINITY};
 	uint32_t q[DIM / 16][4];
 
-	copy_all(k, x + C, step, len, rows);
+	copy_all(&k[0][0], PITCH(DIM), x + C, step, len, rows);
 	copy_commit();
-	copy_all(v, x + 2 * C, step, len, rows);
+	copy_all(&v[0][0], PITCH(DIM), x + 2 * C, step, len, rows);
 	copy_commit();
 	load_left<DIM>(q, x, step, r, len);
 	copy_wait<0>();
@@ -186,15 +230,17 @@ static __global__ void __launch_bounds__(MOST_THREADS, 1) backward_whole(struct 
 	float dk[DIM / 8][4] = {}, dv[DIM / 8][4] = {}, dq[DIM / 8][4] = {};
 	uint32_t left_k[DIM / 16][4], left_v[DIM / 16][4];
 
-	copy_all(q, x, step, len, rows);
-	copy_all(d, dy + head, C, len, rows);
-	copy_all(k, x + C, step, len, rows);
+	copy_all(&q[0][0], PITCH(DIM), x, step, len, rows);
+	copy_all(&d[0][0], PITCH(DIM), dy + head, C, len, rows);
+	copy_all(&k[0][0], PITCH(DIM), x + C, step, len, rows);
+	copy_all(scores, pitch, x + 2 * C, step, len, rows);
 	copy_commit();
-	load_left<DIM>(left_k, x + C, step, r, len);
-	load_left<DIM>(left_v, x + 2 * C, step, r, len);
 	find_queries(queries, dy + head, y + head, C, stat + 2 * (int64_t)blockIdx.x * len, len);
 	copy_wait<0>();
 	__syncthreads();
+	load_own(left_k, k[own], PITCH(DIM));
+	load_own(left_v, scores + own * pitch, pitch);
+	__syncwarp(); /* the values lay where the scores of their keys go */
 #pragma unroll 1
 	for (int n = 0; n < rows; n += 16) {
 		float s[2][4], dp[2][4];
@@ -216,9 +262,9 @@ static __global__ void __launch_bounds__(MOST_THREADS, 1) backward_whole(struct 
 		add_rows<DIM>(dk, dp, q, n);
 	}
 	dqkv += first * step + h * DIM;
-	put_rows<DIM>(dqkv + C, step, r, len, dk, scale, scale, acc);
-	put_rows<DIM>(dqkv + 2 * C, step, r, len, dv, 1, 1, acc);
 	__syncthreads();
+	put_lines(dqkv + C, step, own, len, dk, scale, scale, acc, q + own);
+	put_lines(dqkv + 2 * C, step, own, len, dv, 1, 1, acc, d + own);
 #pragma unroll 1
 	for (int n = 0; n < rows; n += 16) {
 		uint32_t left[4];
@@ -226,7 +272,7 @@ static __global__ void __launch_bounds__(MOST_THREADS, 1) backward_whole(struct 
 		load_scores(left, scores, pitch, n, own);
 		add_left<DIM>(dq, left, k, n);
 	}
-	put_rows<DIM>(dqkv, step, r, len, dq, scale, scale, acc);
+	put_lines(dqkv, step, own, len, dq, scale, scale, acc, q + own);
 }
 
 /* Whether a block may have so much shared memory. */
