@@ -4,7 +4,7 @@
 
 #define COLUMNS 32
 #define ROWS 8
-#define ADDING_ROWS 16
+#define ADDING_ROWS 32
 #define PACK_THREADS 256
 #define PART_ROWS 32 /* at least, of a part */
 
@@ -22,6 +22,22 @@ void cast_cuda(struct array y, struct array x, int64_t n, float scale)
 		(T *)y.data, (const U *)x.data, n, scale)
 	BY_TYPES(y, x, CALL);
 #undef CALL
+}
+
+static __global__ void cast_both(struct array y, struct array x, int64_t n, struct array z,
+	struct array b, int64_t m, float scale)
+{
+	GRID_STRIDE(i, n + m)
+	if (i < n)
+		set_value(y, i, value(x, i), 0);
+	else
+		set_value(z, i - n, scale * value(b, i - n), 0);
+}
+
+void cast_both_cuda(struct array y, struct array x, int64_t n, struct array z, struct array b,
+	int64_t m, float scale)
+{
+	cast_both<<<grid_for(n + m, 256), 256, 0, cuda_stream>>>(y, x, n, z, b, m, scale);
 }
 
 /* Partial sums of columns over a stretch of rows: part (gridDim.y, columns). */

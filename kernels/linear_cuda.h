@@ -11,6 +11,9 @@ extern "C" {
 
 /* y = scale x, between storage types; n values */
 void cast_cuda(struct array y, struct array x, int64_t n, float scale);
+/* The same twice: y = x, n values, and z = scale b, m values. */
+void cast_both_cuda(struct array y, struct array x, int64_t n, struct array z, struct array b,
+	int64_t m, float scale);
 
 /* y (columns) += scale * sums over rows of x (rows, columns), in a fixed order */
 #define COLUMN_PARTS 512

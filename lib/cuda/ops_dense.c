@@ -38,14 +38,22 @@ static void linear_fwd(const struct call *c, const struct run *r)
 	const struct gemm g = {p->rows, p->out, p->in};
 	int half = array_out(c, 0).half;
 	real *work = r->work;
-	struct array W = as_type(array_in(c, 1), half, p->in * p->out, &work);
 	struct array x = as_type(array_in(c, 0), half, p->rows * p->in, &work);
-	struct array b = array_in(c, 2), scaled = {work, half};
+	struct array W = array_in(c, 1), b = array_in(c, 2), scaled = {work, half};
 
 	if (b.data && (half || p->bias_scale != 1)) {
-		cast_cuda(scaled, b, p->out, p->bias_scale);
+		work += padded(p->out);
+		if (half && !W.half) {
+			struct array cast = {work, half};
+
+			cast_both_cuda(cast, W, p->in * p->out, scaled, b, p->out, p->bias_scale);
+			W = cast;
+		} else {
+			cast_cuda(scaled, b, p->out, p->bias_scale);
+		}
 		b = scaled;
 	}
+	W = as_type(W, half, p->in * p->out, &work);
 	gemm_forward(&g, array_out(c, 0), x, W, b.data);
 }
 
