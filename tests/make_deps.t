@@ -89,7 +89,7 @@ deps()
 
 @test "make looks for packages before it builds, not for help or a dry run" {
 	mkdir "$machine/tree"
-	cp --parents -r Makefile VERSION pipelines tests/*.mk lib/cuda/cuda.mk "$machine/tree/"
+	cp --parents -r Makefile VERSION pipelines tests/*.mk tests/*/*.mk lib/*/*.mk "$machine/tree/"
 	rm "$machine/gnuplot"
 	for name in rm mkdir touch cat cmp mv sort expand prove nproc cc; do
 		[ -e "$machine/$name" ] || ln -s "$(command -v $name)" "$machine/$name"

@@ -80,7 +80,7 @@ small_world()
 @test "make targets that the README names exist" {
 	for target in $(grep -ohE '`make [a-z][a-z0-9-]*|`(table|figure)[0-9]`' README.md CONTRIBUTING.md |
 		sed 's/.*make //; s/`//g' | sort -u); do
-		if ! grep -qE "^([a-z0-9-]+ )*$target( [a-z0-9-]+)*:" Makefile pipelines/*.mk pipelines/*/*.mk tests/*.mk; then
+		if ! grep -qE "^([a-z0-9-]+ )*$target( [a-z0-9-]+)*:" Makefile pipelines/*.mk pipelines/*/*.mk lib/*/*.mk tests/*.mk tests/*/*.mk; then
 			echo "no target $target"
 			return 1
 		fi

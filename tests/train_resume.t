@@ -24,7 +24,7 @@ teardown_file()
 setup()
 {
 	cd "$folder"
-	rm -f run-* whole*
+	rm -f run.* run-* whole*
 }
 
 plain='--init student.h5 --data data.h5 --batch 16 --set lr=3e-3 --no-provenance -q --seed 5'
@@ -147,6 +147,16 @@ same_at_cuts()
 	make-shapes --set cls --split train --count 40 -q -o data3.h5
 	refused 'steps an epoch' ${wsab/data.h5/data3.h5} --epochs 2
 	expect 65 distill-step $wsab --epochs 2 --state student.h5 -o run.h5
+}
+
+@test "a device is taken as asked for, or refused" {
+	run distill-step ${plain/-q/} --method task --steps 1 --device auto -o run.h5
+	[ "$status" -eq 0 ]
+	[[ $output == *"device c"* ]]
+	TRANSMAMBA_CUDA=/none expect 69 distill-step $plain --method task --device cuda -o run-c.h5
+	message 'make cuda'
+	expect 69 distill-step $plain --method task --device cpu --precision bf16 -o run-c.h5
+	[ ! -e run-c.h5 ]
 }
 
 @test "arguments that contradict each other" {
