@@ -39,8 +39,7 @@ const struct op_impl cuda_accumulate = {"accumulate", accumulate_fwd, 0, 0};
 
 static void gate_fwd(const struct call *c, const struct run *r)
 {
-	update_gate_cuda(
-		c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1), call_in(c, 2));
+	update_gate_cuda(c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1), call_in(c, 2));
 }
 
 const struct op_impl cuda_update_gate = {"update_gate", gate_fwd, 0, 0};
