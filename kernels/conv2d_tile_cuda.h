@@ -1,5 +1,6 @@
 /*
- * The convolution of halves 3 x 3, stride 1, padding 1, of 64 channels to 64, which needs no columns.
+ * The convolution of halves 3 x 3, stride 1, padding 1, of 64 channels to 64, which needs no
+ * columns.
  *
  * matrix: room for, or the halves of, conv2d_matrix_cuda. x, y and their gradients are halves.
  */

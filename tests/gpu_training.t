@@ -3,7 +3,8 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 bin=${TM_BIN:-build/bin}
-export PATH=$(realpath "$bin"):$PATH
+bin=$(realpath "$bin") || exit 1
+export PATH=$bin:$PATH
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1

@@ -1,4 +1,6 @@
-/* Writes small files of several kinds into a folder, for tests of tools; a test that they can be. */
+/*
+ * Writes small files of several kinds into a folder, for tests of tools; a test that they can be.
+ */
 #include <stdio.h>
 #include <unistd.h>
 #include "lib/base/error.h"

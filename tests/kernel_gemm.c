@@ -1,6 +1,7 @@
 /*
  * Matrix products against sums in double: every combination of strides, sizes around the tile's
- * edges, the additions to C, memory beyond C untouched; and products whose values are known exactly.
+ * edges, the additions to C, memory beyond C untouched; and products whose values are known
+ * exactly.
  */
 #include "kernels/gemm.h"
 #include "kernels/linear.h"

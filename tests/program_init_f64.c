@@ -51,7 +51,9 @@ static void check_steps(struct model *m)
 		"steps are even on the log scale (mean %.4f, square %.4f)", mean, square);
 }
 
-/* Correlation of the squares of values `lag` apart: 0 if they are independent, error 1/sqrt(MANY) */
+/*
+ * Correlation of the squares of values `lag` apart: 0 if they are independent, error 1/sqrt(MANY)
+ */
 static double square_correlation(int lag, double variance)
 {
 	double sum = 0;

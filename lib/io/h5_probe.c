@@ -1,12 +1,12 @@
 /*
  * A first look at a file in a process of its own.
  *
- * HDF5's code for its own structures trusts them: a damaged or made-up global heap, tree of chunks or
- * object header can send it out of bounds or into an endless loop (1.10.8 and later; H5HG_read takes
- * sizes and indices from the file unchecked). A child therefore walks all of the structure first:
- * attributes, lists of names, shapes, trees of chunks, texts, provenance. Only what it survives is
- * opened here. Values are not read, but for the first row of each dataset: chunks are guarded by
- * checksums and by the sizes checked in h5_set.c.
+ * HDF5's code for its own structures trusts them: a damaged or made-up global heap, tree of chunks
+ * or object header can send it out of bounds or into an endless loop (1.10.8 and later; H5HG_read
+ * takes sizes and indices from the file unchecked). A child therefore walks all of the structure
+ * first: attributes, lists of names, shapes, trees of chunks, texts, provenance. Only what it
+ * survives is opened here. Values are not read, but for the first row of each dataset: chunks are
+ * guarded by checksums and by the sizes checked in h5_set.c.
  */
 #include "lib/io/h5_internal.h"
 

@@ -1,4 +1,7 @@
-/* Tensors, attributes and texts as people and diff read them. Used by the tools that look at files. */
+/*
+ * Tensors, attributes and texts as people and diff read them. Used by the tools that look at
+ * files.
+ */
 #ifndef IO_TENSOR_TEXT_H
 #define IO_TENSOR_TEXT_H
 
@@ -37,8 +40,8 @@ void tensor_print_text(const char *prefix, const char *name, const char *text, F
 void tensor_value_text(enum h5_type type, const void *values, int64_t i, char text[40]);
 
 /*
- * Calls visit on all rows in blocks of about 1 MiB, in memory of type mem; STATUS_NO from it ends the
- * walk with 0.
+ * Calls visit on all rows in blocks of about 1 MiB, in memory of type mem; STATUS_NO from it ends
+ * the walk with 0.
  */
 int tensor_walk(struct h5 *f, const char *name, enum h5_type mem,
 	int (*visit)(void *with, int64_t first, int64_t count, const void *values), void *with);

@@ -1,5 +1,6 @@
 /*
- * Weights of one network for another: pre-training on one set of classes and fine-tuning on another.
+ * Weights of one network for another: pre-training on one set of classes and fine-tuning on
+ * another.
  */
 #ifndef MODELS_ADOPT_H
 #define MODELS_ADOPT_H

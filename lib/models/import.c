@@ -305,7 +305,9 @@ static int copy(const struct import *im, const struct source *s, struct h5 *out)
 		s->param->dims, s->param->shape, im->room);
 }
 
-/* One block for all: parameters come in any order of sizes, which would leave the heap in pieces. */
+/*
+ * One block for all: parameters come in any order of sizes, which would leave the heap in pieces.
+ */
 static int make_room(struct import *im)
 {
 	int64_t largest = 1;

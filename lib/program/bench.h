@@ -44,7 +44,10 @@ struct bench_times {
 int bench_limits(struct bench_limits *l, const struct device *device, double seconds);
 /* Seconds that the limits allow for a pass at least. */
 double bench_least(const struct bench_times *t, const struct bench_limits *l, int pass);
-/* Checks and times one case for about `seconds`. STATUS_BUG if the error is too large: 1e-4 on the CPU. */
+/*
+ * Checks and times one case for about `seconds`. STATUS_BUG if the error is too large: 1e-4 on the
+ * CPU.
+ */
 int bench_run(const struct bench_case *c, const struct device *device, double seconds,
 	struct bench_times *t);
 

@@ -151,8 +151,8 @@ tensor sumsq(struct program *p, tensor x);
 void accumulate(struct program *p, tensor a, tensor b);
 /*
  * gate (2): [0] the factor that clips the gradient to max_norm (1 if max_norm is 0), [1] 1 if loss
- * and norm are finite, else 0: the update then writes nothing. norm2 and loss are (1). failed (1) or
- * NULL: remembers a step that was not finite, after which every gate is shut.
+ * and norm are finite, else 0: the update then writes nothing. norm2 and loss are (1). failed (1)
+ * or NULL: remembers a step that was not finite, after which every gate is shut.
  */
 tensor update_gate(struct program *p, tensor norm2, tensor loss, tensor failed, real max_norm);
 

@@ -1,6 +1,6 @@
 /*
- * Files of kind `features`: what a frozen teacher gives for views of a data set, so that it need not
- * run beside every student.
+ * Files of kind `features`: what a frozen teacher gives for views of a data set, so that it need
+ * not run beside every student.
  *
  * `tokens` (n, views, L, C) f32, class tokens first; `logits` (n, views, classes) f32. Without
  * mixing row i is sample i and view v is the augmentation of epoch v, named by `view_seed` (n,

@@ -3,7 +3,8 @@
  *
  * Datasets "weight:NAME", "exp_avg:NAME", "exp_avg_sq:NAME" of every parameter (map included), and
  * "epoch_sums" (f64), the running epoch's sums of metrics. Attributes: config of the network,
- * settings, seed, content hashes of the run's files, steps done, best validation so far, length of the metrics file.
+ * settings, seed, content hashes of the run's files, steps done, best validation so far, length of
+ * the metrics file.
  */
 #ifndef TRAIN_STATE_H
 #define TRAIN_STATE_H

@@ -1,10 +1,10 @@
 /*
  * One training step: programs, optimiser state, shards.
  *
- * A global batch is `shards` equal parts. Each runs forward and backward as if it were the batch; its
- * gradients, statistics and losses are summed over a binary tree, neighbours first, so that the bits
- * do not depend on who computes which shard. Then one update: norm, clipping, finite check, AdamW or
- * SGD, running statistics.
+ * A global batch is `shards` equal parts. Each runs forward and backward as if it were the batch;
+ * its gradients, statistics and losses are summed over a binary tree, neighbours first, so that
+ * the bits do not depend on who computes which shard. Then one update: norm, clipping, finite
+ * check, AdamW or SGD, running statistics.
  *
  *	trainer_new        networks declared, programs planned: no memory yet, sizes are known
  *	trainer_allocate   memory; then fill weights (weights_load, state.h, model_init)
@@ -80,12 +80,12 @@ int trainer_start(struct trainer *t, int64_t per_epoch, int64_t total);
 void trainer_free(struct trainer *t);
 
 /*
- * A step on batch b. On the CPU r tells of this step; on a device that works on by itself, of the one
- * before (r->step 0: of none yet), so that the device never waits.
+ * A step on batch b. On the CPU r tells of this step; on a device that works on by itself, of the
+ * one before (r->step 0: of none yet), so that the device never waits.
  *
- * A loss or gradient that is not finite leaves the weights as they were, for this step and all later
- * ones: STATUS_NUMBERS, t->failed is the step (done before it, from 0). trainer_blame, with that
- * step's batch, records the first op that made it; on the CPU that has been done.
+ * A loss or gradient that is not finite leaves the weights as they were, for this step and all
+ * later ones: STATUS_NUMBERS, t->failed is the step (done before it, from 0). trainer_blame, with
+ * that step's batch, records the first op that made it; on the CPU that has been done.
  */
 int trainer_step(struct trainer *t, const struct batch *b, struct step_report *r);
 /* The report that is still out; r->step 0 when there is none. Before weights are looked at. */

@@ -1,7 +1,7 @@
 /*
- * Arbitrary bytes as a file of ours: everything that the library reads of it, and whatever check-file
- * looks at. HDF5's own failures on such files belong to the child that h5_open looks with; its death
- * is no finding.
+ * Arbitrary bytes as a file of ours: everything that the library reads of it, and whatever
+ * check-file looks at. HDF5's own failures on such files belong to the child that h5_open looks
+ * with; its death is no finding.
  */
 #include <fcntl.h>
 #include <pthread.h>
