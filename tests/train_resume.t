@@ -182,7 +182,7 @@ same_at_cuts()
 # --- signals ---
 
 # Starts a long run in the background; its pid in $pid.
-long='--method task --steps 150 --epochs 50 --save-every 0.2 --threads 1'
+long='--method task --steps 800 --epochs 200 --save-every 0.2 --threads 1'
 start()
 {
 	rm -f run.h5
