@@ -244,6 +244,24 @@ calls() {
 	[[ $output == *"threads 3"* ]]
 }
 
+@test "stages that end together leave one line each below one heading" {
+	export STAGE_TIMES=$work/together/times.tsv
+	mkfifo gate
+	for round in {1..20}; do
+		rm -rf together
+		for i in {1..8}; do
+			pipelines/make/stage "build/x/$i" timeout 5 cat gate 2>/dev/null &
+		done
+		sleep 0.1
+		: > gate
+		wait
+		[ "$(head -n 1 "$STAGE_TIMES")" = "$(printf 'seconds\ttarget\texit')" ]
+		[ "$(grep -c seconds "$STAGE_TIMES")" -eq 1 ]
+		[ "$(wc -l < "$STAGE_TIMES")" -eq 9 ]
+		[ "$(ls together)" = times.tsv ]
+	done
+}
+
 @test "table1 counts the networks" {
 	rm build/bin/init-weights
 	ln -s "$bin/init-weights" build/bin
