@@ -237,9 +237,11 @@ until_there()
 		rm -f run-state.h5
 		start
 		until_there run-state.h5
-		for s in $signals; do
-			kill -"$s" "$pid"
-			sleep 0.01
+		set -- $signals
+		kill -"$1" "$pid"
+		# the others at once, while it ends: it may be gone before the last
+		for s in "${@:2}"; do
+			kill -"$s" "$pid" 2>/dev/null || true
 		done
 		ended
 		[ "$status" -eq 75 ] || { echo "$signals: $status"; cat run.err; return 1; }
