@@ -1,3 +1,4 @@
+#include "kernels/elementwise_cuda.h"
 #include "kernels/tokens_cuda.h"
 #include "lib/cuda/cuda.h"
 
@@ -22,8 +23,6 @@ static void add_rows_fwd(const struct call *c, const struct run *r)
 {
 	add_rows_cuda(c->params, array_out(c, 0), array_in(c, 0), array_in(c, 1));
 }
-
-void scale_cuda(struct array dst, int acc, struct array src, int64_t n, float scale);
 
 static void add_rows_bwd(const struct call *c, const struct run *r)
 {
