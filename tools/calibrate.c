@@ -120,17 +120,9 @@ static void show(void *data, const struct loop_tick *t)
 static int write_map(const struct session *r)
 {
 	struct h5 *f;
-	int status;
 
 	TRY(h5_create(&f, r->o->out, "calibration"));
-	status = calibration_save(r->trainer->map, f);
-	if (!status)
-		status = provenance_write(&cli.provenance, f);
-	if (status) {
-		h5_close(&f);
-		return status;
-	}
-	return h5_commit(&f);
+	return provenance_commit(&cli.provenance, &f, calibration_save(r->trainer->map, f));
 }
 
 static int fit(struct session *r)

@@ -151,17 +151,9 @@ static int write_weights(
 		.complain = cli_warn,
 	};
 	struct h5 *f;
-	int status;
 
 	TRY(h5_create(&f, o->out, "weights"));
-	status = weights_import(c, config, &import, f);
-	if (!status)
-		status = provenance_write(&cli.provenance, f);
-	if (status) {
-		h5_close(&f);
-		return status;
-	}
-	return h5_commit(&f);
+	return provenance_commit(&cli.provenance, &f, weights_import(c, config, &import, f));
 }
 
 static int run(const struct options *o)

@@ -145,22 +145,6 @@ static int list(const struct options *o)
 	return status;
 }
 
-static int write_weights(const struct options *o, const struct network *n)
-{
-	struct h5 *f;
-	int status;
-
-	TRY(h5_create(&f, o->out, "weights"));
-	status = weights_save(n, f);
-	if (!status)
-		status = provenance_write(&cli.provenance, f);
-	if (status) {
-		h5_close(&f);
-		return status;
-	}
-	return h5_commit(&f);
-}
-
 static int take(const struct options *o, struct network *n, struct h5 *from)
 {
 	struct adopted a;
@@ -190,7 +174,7 @@ static int make(const struct options *o, struct h5 *from)
 	if (!status && from)
 		status = take(o, n, from);
 	if (!status)
-		status = write_weights(o, n);
+		status = weights_write(n, o->out, &cli.provenance);
 	network_free(n);
 	return status;
 }

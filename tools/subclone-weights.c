@@ -56,22 +56,6 @@ static int open_network(struct network **n, const char *path)
 	return status;
 }
 
-static int write_student(const struct network *n, const char *path)
-{
-	struct h5 *f;
-	int status;
-
-	TRY(h5_create(&f, path, "weights"));
-	status = weights_save(n, f);
-	if (!status)
-		status = provenance_write(&cli.provenance, f);
-	if (status) {
-		h5_close(&f);
-		return status;
-	}
-	return h5_commit(&f);
-}
-
 static int work(const struct options *o, struct network *n[3])
 {
 	struct subclone_report report;
@@ -88,7 +72,7 @@ static int work(const struct options *o, struct network *n[3])
 		(long long)report.copied, (long long)report.fresh, (long long)report.layers,
 		(long long)report.residual, (long long)report.hidden, *report.notes ? "; " : "",
 		report.notes);
-	return write_student(n[0], o->out);
+	return weights_write(n[0], o->out, &cli.provenance);
 }
 
 static int run(const struct options *o)

@@ -72,17 +72,9 @@ int shapes_write_h5(const struct shapes_set *set, const char *path,
 	const struct provenance *provenance, shapes_report report, void *context)
 {
 	struct h5 *f;
-	int status;
 
 	TRY(h5_create(&f, path, "images"));
-	status = fill_h5(f, set, report, context);
-	if (!status)
-		status = provenance_write(provenance, f);
-	if (status) {
-		h5_close(&f);
-		return status;
-	}
-	return h5_commit(&f);
+	return provenance_commit(provenance, &f, fill_h5(f, set, report, context));
 }
 
 /* --- plain files, whole or not at all --- */

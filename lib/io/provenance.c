@@ -319,6 +319,16 @@ int provenance_write(const struct provenance *p, struct h5 *out)
 	return write_link(p, out, count, NULL);
 }
 
+int provenance_commit(const struct provenance *p, struct h5 **out, int status)
+{
+	if (!status)
+		status = provenance_write(p, *out);
+	if (!status)
+		return h5_commit(out);
+	h5_close(out);
+	return status;
+}
+
 void provenance_release(struct provenance *p)
 {
 	struct provenance_inputs *in = p->inputs;

@@ -32,6 +32,11 @@ int provenance_input(struct provenance *p, struct h5 *in);
 int provenance_file(struct provenance *p, const char *path);
 /* Writes the chain and one more link into an output, before h5_commit. */
 int provenance_write(const struct provenance *p, struct h5 *out);
+/*
+ * Ends an output: with status 0 the chain is written and the file committed, else it is closed and
+ * nothing appears. Returns status, or what went wrong here. *out is NULL afterwards.
+ */
+int provenance_commit(const struct provenance *p, struct h5 **out, int status);
 void provenance_release(struct provenance *p);
 
 /* "AMD EPYC 9B14, 2 cores": model of the processor and cores in use. */

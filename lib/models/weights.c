@@ -179,6 +179,14 @@ int weights_save(const struct network *n, struct h5 *f)
 	return 0;
 }
 
+int weights_write(const struct network *n, const char *path, const struct provenance *p)
+{
+	struct h5 *f;
+
+	TRY(h5_create(&f, path, "weights"));
+	return provenance_commit(p, &f, weights_save(n, f));
+}
+
 static int make(struct network **n, struct h5 *f, const struct weights_source *s,
 	const struct device *device)
 {

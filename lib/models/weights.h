@@ -5,7 +5,7 @@
 #ifndef MODELS_WEIGHTS_H
 #define MODELS_WEIGHTS_H
 
-#include "lib/io/h5.h"
+#include "lib/io/provenance.h"
 #include "lib/models/network.h"
 
 /* The type of `real` in memory. */
@@ -28,6 +28,8 @@ int weights_load(struct network *n, struct h5 *f, const char *prefix);
 /* `arch`, `config`, and every parameter and buffer of group 0. */
 int weights_save(const struct network *n, struct h5 *f);
 int weights_save_config(const struct network_config *c, struct h5 *f);
+/* weights_save() to a file of its own, with its provenance. */
+int weights_write(const struct network *n, const char *path, const struct provenance *p);
 
 /*
  * One parameter of any group, under prefix + name. Counters are int64 in files. A value that is not

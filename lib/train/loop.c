@@ -34,22 +34,6 @@ int loop_resumes(const struct loop_inputs *in)
 	return in->state && access(in->state, F_OK) == 0;
 }
 
-int loop_save_weights(const struct trainer *t, const char *path, const struct provenance *p)
-{
-	struct h5 *f;
-	int status;
-
-	TRY(h5_create(&f, path, "weights"));
-	status = weights_save(t->student, f);
-	if (!status)
-		status = provenance_write(p, f);
-	if (status) {
-		h5_close(&f);
-		return status;
-	}
-	return h5_commit(&f);
-}
-
 static int save_state(struct loop *l)
 {
 	l->saved = now();
@@ -123,7 +107,7 @@ static int validate(struct loop *l, struct scores *s)
 	r->best_hits = s->top1;
 	r->valid_count = s->count;
 	l->in->provenance->seconds = now() - l->start;
-	return l->in->best ? loop_save_weights(l->t, l->in->best, l->in->provenance) : 0;
+	return l->in->best ? weights_write(l->t->student, l->in->best, l->in->provenance) : 0;
 }
 
 static int end_epoch(struct loop *l, double lr)
@@ -231,7 +215,7 @@ static int run(struct loop *l)
 			"to train again",
 			l->in->best, l->in->state ? l->in->state : "nothing");
 	l->in->provenance->seconds = now() - l->start;
-	return l->in->last ? loop_save_weights(l->t, l->in->last, l->in->provenance) : 0;
+	return l->in->last ? weights_write(l->t->student, l->in->last, l->in->provenance) : 0;
 }
 
 int train_loop(const struct loop_inputs *in, struct loop_report *r)

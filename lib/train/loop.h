@@ -43,7 +43,4 @@ struct loop_report {
 
 int train_loop(const struct loop_inputs *in, struct loop_report *r);
 
-/* Weights of the student as a file of its own. */
-int loop_save_weights(const struct trainer *t, const char *path, const struct provenance *p);
-
 #endif

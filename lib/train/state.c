@@ -91,13 +91,7 @@ int state_save(const struct trainer *t, const struct run_state *r, const char *p
 		status = put_arrays(t, f);
 	if (!status)
 		status = h5_put(f, "epoch_sums", H5_F64, 1, &r->n_sums, r->sums);
-	if (!status)
-		status = provenance_write(provenance, f);
-	if (status) {
-		h5_close(&f);
-		return status;
-	}
-	return h5_commit(&f);
+	return provenance_commit(provenance, &f, status);
 }
 
 static int get_arrays(struct trainer *t, struct h5 *f)
