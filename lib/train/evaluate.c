@@ -15,6 +15,30 @@ int64_t label_rank(const real *logits, int64_t classes, int64_t label)
 	return rank;
 }
 
+void scores_add(struct scores *s, const real *logits, int64_t classes, int64_t label)
+{
+	double most = logits[0], sum = 0;
+	int64_t rank;
+
+	if (label < 0 || label >= classes)
+		return;
+	rank = label_rank(logits, classes, label);
+	s->count++;
+	s->top1 += rank < 1;
+	s->top5 += rank < 5;
+	for (int64_t c = 1; c < classes; c++)
+		most = logits[c] > most ? logits[c] : most;
+	for (int64_t c = 0; c < classes; c++)
+		sum += exp(logits[c] - most);
+	s->loss += log(sum) + most - logits[label];
+}
+
+void scores_end(struct scores *s)
+{
+	if (s->count)
+		s->loss /= s->count;
+}
+
 int evaluator_new(
 	struct evaluator **out, struct network *n, int64_t batch, const struct device *device)
 {
@@ -71,27 +95,6 @@ void evaluator_free(struct evaluator *e)
 	free(e);
 }
 
-static void score(struct scores *s, const struct batch *b, const real *logits, int64_t classes)
-{
-	for (int64_t i = 0; i < b->count; i++) {
-		const real *z = logits + i * classes;
-		int64_t label = b->labels[i], rank;
-		double most = z[0], sum = 0;
-
-		if (label < 0 || label >= classes)
-			continue;
-		rank = label_rank(z, classes, label);
-		s->count++;
-		s->top1 += rank < 1;
-		s->top5 += rank < 5;
-		for (int64_t c = 1; c < classes; c++)
-			most = z[c] > most ? z[c] : most;
-		for (int64_t c = 0; c < classes; c++)
-			sum += exp(z[c] - most);
-		s->loss += log(sum) + most - z[label];
-	}
-}
-
 /* A last batch that is not full is filled up with its first image. */
 static void put_pixels(struct evaluator *e, const struct batch *b, uint8_t *all)
 {
@@ -122,6 +125,7 @@ static int walk(struct evaluator *e, struct batches *batches, struct scores *s,
 	uint8_t *pixels, real *logits)
 {
 	struct step step = {.divisor = (real)e->batch, .scale = 1};
+	int64_t classes = e->network->config.classes;
 	struct batch b;
 
 	for (;;) {
@@ -132,13 +136,14 @@ static int walk(struct evaluator *e, struct batches *batches, struct scores *s,
 		put_pixels(e, &b, pixels);
 		program_forward(e->program, &step);
 		tensor_get(e->program, e->logits, logits);
-		for (int64_t i = 0; i < b.count * e->network->config.classes; i++)
+		for (int64_t i = 0; i < b.count * classes; i++)
 			if (!isfinite(logits[i]))
 				return error(STATUS_NUMBERS,
 					"the logits of image %lld are not finite: weights or image "
 					"are damaged",
-					(long long)b.index[i / e->network->config.classes]);
-		score(s, &b, logits, e->network->config.classes);
+					(long long)b.index[i / classes]);
+		for (int64_t i = 0; i < b.count; i++)
+			scores_add(s, logits + i * classes, classes, b.labels[i]);
 		if (each && (status = each(data, &b, logits)))
 			return status;
 	}
@@ -163,8 +168,7 @@ int evaluate(struct evaluator *e, struct dataset *d, const struct augment *view,
 	no_mixing(e);
 	if (!status)
 		status = walk(e, b, scores, each, data, pixels, logits);
-	if (scores->count)
-		scores->loss /= scores->count;
+	scores_end(scores);
 	batches_close(b);
 	free(pixels);
 	free(logits);

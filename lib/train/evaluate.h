@@ -17,8 +17,12 @@ struct evaluator {
 
 struct scores {
 	int64_t count, top1, top5; /* of labelled samples */
-	double loss;		   /* mean cross-entropy */
+	double loss;		   /* mean cross-entropy; until scores_end() its sum */
 };
+
+/* Adds one sample; a label below 0, or of no class, is not counted. */
+void scores_add(struct scores *s, const real *logits, int64_t classes, int64_t label);
+void scores_end(struct scores *s);
 
 /* Builds and plans; no memory is taken yet. Program of the network's input and `batch` images. */
 int evaluator_new(

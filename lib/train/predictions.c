@@ -1,6 +1,7 @@
 #include "lib/train/predictions.h"
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
+#include "lib/models/weights.h"
 
 #include <errno.h>
 #include <math.h>
@@ -23,10 +24,8 @@ int predictions_add(void *data, const struct batch *b, const real *logits)
 	struct predictions *p = data;
 
 	for (int64_t i = 0; i < b->count; i++) {
-		float *row = p->logits + b->index[i] * p->classes;
-
-		for (int64_t c = 0; c < p->classes; c++)
-			row[c] = (float)logits[i * p->classes + c];
+		memcpy(p->logits + b->index[i] * p->classes, logits + i * p->classes,
+			p->classes * sizeof(*logits));
 		p->seen[b->index[i]] = 1;
 	}
 	return 0;
@@ -50,49 +49,24 @@ static int fill(const struct predictions *p, const struct dataset *d, struct h5 
 	TRY(h5_put_text(f, "task", "classification"));
 	TRY(h5_put_text(f, "data", hash));
 	TRY(h5_dataset(f, "logits", H5_F32, 2, shape, &layout));
-	return h5_write(f, "logits", H5_F32, 0, p->count, p->logits);
+	return h5_write(f, "logits", H5_REAL, 0, p->count, p->logits);
 }
 
 int predictions_save(const struct predictions *p, const struct dataset *d, const char *path,
 	const struct provenance *provenance)
 {
 	struct h5 *f;
-	int status;
 
 	TRY(h5_create(&f, path, "predictions"));
-	status = fill(p, d, f);
-	if (!status)
-		status = provenance_write(provenance, f);
-	if (status) {
-		h5_close(&f);
-		return status;
-	}
-	return h5_commit(&f);
+	return provenance_commit(provenance, &f, fill(p, d, f));
 }
 
 static void score(const struct predictions *p, const struct dataset *d, struct scores *s)
 {
 	memset(s, 0, sizeof(*s));
-	for (int64_t i = 0; i < p->count; i++) {
-		const float *z = p->logits + i * p->classes;
-		int64_t label = d->labels ? d->labels[i] : -1, rank = 0;
-		double sum = 0, most = z[0];
-
-		if (label < 0)
-			continue;
-		for (int64_t c = 0; c < p->classes; c++) {
-			rank += z[c] > z[label] || (z[c] == z[label] && c < label);
-			most = z[c] > most ? z[c] : most;
-		}
-		for (int64_t c = 0; c < p->classes; c++)
-			sum += exp(z[c] - most);
-		s->count++;
-		s->top1 += rank < 1;
-		s->top5 += rank < 5;
-		s->loss += log(sum) + most - z[label];
-	}
-	if (s->count)
-		s->loss /= s->count;
+	for (int64_t i = 0; d->labels && i < p->count; i++)
+		scores_add(s, p->logits + i * p->classes, p->classes, d->labels[i]);
+	scores_end(s);
 }
 
 static int read_logits(struct predictions *p, const struct dataset *d, struct h5 *f)
@@ -110,7 +84,7 @@ static int read_logits(struct predictions *p, const struct dataset *d, struct h5
 		return error(STATUS_DATA, "%s: logits of %lld classes: 1 to %d are wanted",
 			h5_path(f), (long long)shape[1], MOST_CLASSES);
 	TRY(predictions_begin(p, shape[0], shape[1]));
-	TRY(h5_read(f, "logits", H5_F32, 0, p->count, p->logits));
+	TRY(h5_read(f, "logits", H5_REAL, 0, p->count, p->logits));
 	for (int64_t i = 0; i < p->count * p->classes; i++)
 		if (!isfinite(p->logits[i]))
 			return error(STATUS_NUMBERS, "%s: logits of image %lld are not finite",
@@ -146,13 +120,11 @@ int predictions_per_class(const struct predictions *p, const struct dataset *d, 
 		return error(STATUS_CANTCREATE, "%s: %s", path, strerror(errno));
 	}
 	for (int64_t i = 0; i < p->count; i++) {
-		const float *z = p->logits + i * p->classes;
-		int64_t label = d->labels ? d->labels[i] : -1, rank = 0;
+		int64_t label = d->labels ? d->labels[i] : -1, rank;
 
 		if (label < 0)
 			continue;
-		for (int64_t c = 0; c < p->classes; c++)
-			rank += z[c] > z[label] || (z[c] == z[label] && c < label);
+		rank = label_rank(p->logits + i * p->classes, p->classes, label);
 		n[3 * label]++;
 		n[3 * label + 1] += rank < 1;
 		n[3 * label + 2] += rank < 5;
@@ -177,7 +149,7 @@ int predictions_print(const struct predictions *p, struct dataset *d, FILE *f)
 		fprintf(f, "\tclass%d\tprobability%d", k, k);
 	fprintf(f, "\n");
 	for (int64_t i = 0; i < p->count; i++) {
-		const float *z = p->logits + i * p->classes;
+		const real *z = p->logits + i * p->classes;
 		int64_t used[5];
 		double sum = 0, most = -INFINITY;
 

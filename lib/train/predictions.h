@@ -11,7 +11,7 @@
 
 struct predictions {
 	int64_t count, classes;
-	float *logits;
+	real *logits;
 	char *seen; /* which rows are filled */
 };
 
