@@ -7,6 +7,7 @@
 #include "lib/train/features.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct options {
 	const char *teacher, *data, *out;
@@ -63,10 +64,11 @@ struct extraction {
 	struct dataset *data;
 	struct batches *batches;
 	struct program *program;
-	tensor pixels, tokens, logits;
+	tensor pixels, erase, mix, tokens, logits;
 	void *block;
-	real *host_tokens, *host_logits;
-	uint8_t *host_pixels;
+	real *host_tokens, *host_logits, *host_mix;
+	uint8_t *host_pixels; /* of a batch that is not full, as the next */
+	int32_t *host_erase;
 	int64_t views, rows;
 	int mixing;
 };
@@ -102,6 +104,8 @@ static int build(struct extraction *x)
 	program_set_half(x->program, x->device->half);
 	x->pixels = program_input(x->program, "pixels", TYPE_U8, 4, (int64_t[]){b, S, S, 3});
 	image = image_input(x->program, x->pixels, b / x->settings.train.shards);
+	x->erase = program_find(x->program, "erase");
+	x->mix = program_find(x->program, "mix");
 	network_build(x->teacher, x->program, image, &want, &y);
 	if (y.tokens) {
 		x->tokens = x->settings.distill.target == TARGET_PRENORM ? y.last : y.tokens;
@@ -116,41 +120,35 @@ static int allocate(struct extraction *x)
 	x->block = x->device->alloc(program_bytes(x->program));
 	x->host_tokens = memory_new(x->tokens->count, sizeof(real));
 	x->host_logits = memory_new(x->logits->count, sizeof(real));
+	x->host_mix = memory_new(x->mix->count, sizeof(real));
 	x->host_pixels = memory_new(x->pixels->count, 1);
-	if (!x->block || !x->host_tokens || !x->host_logits || !x->host_pixels)
+	x->host_erase = memory_new(x->erase->count, sizeof(*x->host_erase));
+	if (!x->block || !x->host_tokens || !x->host_logits || !x->host_mix || !x->host_pixels ||
+		!x->host_erase)
 		return STATUS_SYSTEM;
 	return program_bind(x->program, x->block);
 }
 
-/* Batches that are not full are filled up with what was there before. */
-static int run_batch(struct extraction *x, const struct batch *b)
+/* A last batch that is not full is filled up with what was there before. */
+static void run_batch(struct extraction *x, const struct batch *b)
 {
-	int64_t size = x->pixels->count / x->settings.train.batch;
-	tensor erase = program_find(x->program, "erase"), mix = program_find(x->program, "mix");
+	int64_t full = x->settings.train.batch, size = x->pixels->count / full;
 	struct step step = {.seed = cli.seed, .epoch = b->epoch, .divisor = 1, .scale = 1};
-	int32_t *boxes = memory_new(erase->count, sizeof(*boxes));
-	real *rows = memory_new(mix->count, sizeof(*rows));
+	const uint8_t *pixels = b->pixels;
+	const int32_t *erase = b->erase;
 
-	if (!boxes || !rows) {
-		free(boxes);
-		free(rows);
-		return STATUS_SYSTEM;
+	if (b->count < full) {
+		pixels = memcpy(x->host_pixels, pixels, b->count * size);
+		erase = memcpy(x->host_erase, erase, b->count * 6 * sizeof(*erase));
 	}
-	for (int64_t i = 0; i < b->count * size; i++)
-		x->host_pixels[i] = b->pixels[i];
-	for (int64_t i = 0; i < b->count * 6; i++)
-		boxes[i] = b->erase[i];
-	for (int64_t i = 0; i < mix->count; i++)
-		rows[i] = b->mix[i];
-	tensor_put(x->program, x->pixels, x->host_pixels);
-	tensor_put(x->program, erase, boxes);
-	tensor_put(x->program, mix, rows);
+	for (int64_t i = 0; i < x->mix->count; i++)
+		x->host_mix[i] = b->mix[i];
+	tensor_put(x->program, x->pixels, pixels);
+	tensor_put(x->program, x->erase, erase);
+	tensor_put(x->program, x->mix, x->host_mix);
 	program_forward(x->program, &step);
 	tensor_get(x->program, x->tokens, x->host_tokens);
 	tensor_get(x->program, x->logits, x->host_logits);
-	free(boxes);
-	free(rows);
-	return 0;
 }
 
 static int extract(struct extraction *x, struct h5 *f)
@@ -165,7 +163,7 @@ static int extract(struct extraction *x, struct h5 *f)
 			struct batch b;
 
 			TRY(batches_next(x->batches, &b));
-			TRY(run_batch(x, &b));
+			run_batch(x, &b);
 			TRY(features_write(f, &x->teacher->config, v, b.position, b.count,
 				x->host_tokens, x->host_logits));
 			progress_update(&progress, v * n + i + 1, "%s", "");
@@ -173,7 +171,7 @@ static int extract(struct extraction *x, struct h5 *f)
 	}
 	progress_end(&progress);
 	cli.provenance.seconds = cli_seconds();
-	return provenance_write(&cli.provenance, f);
+	return 0;
 }
 
 static int check(struct extraction *x)
@@ -218,12 +216,7 @@ static int work(struct extraction *x)
 	TRY(allocate(x));
 	TRY(features_create(
 		&f, x->o->out, &x->teacher->config, &x->settings, cli.seed, x->rows, x->views));
-	status = extract(x, f);
-	if (status) {
-		h5_close(&f);
-		return status;
-	}
-	return h5_commit(&f);
+	return provenance_commit(&cli.provenance, &f, extract(x, f));
 }
 
 static int run(const struct options *o)
@@ -239,7 +232,9 @@ static int run(const struct options *o)
 	dataset_close(x.data);
 	free(x.host_tokens);
 	free(x.host_logits);
+	free(x.host_mix);
 	free(x.host_pixels);
+	free(x.host_erase);
 	return status;
 }
 

@@ -187,7 +187,7 @@ void trainer_batches(const struct trainer *t, int workers, struct batches_settin
 	b->augment.size = t->student->config.image;
 }
 
-static int levels(const struct trainer *t)
+int trainer_levels(const struct trainer *t)
 {
 	int n = 0;
 
@@ -215,8 +215,8 @@ void trainer_memory(const struct trainer *t, struct trainer_memory *m)
 	m->inputs = train.inputs;
 	if (t->in.teacher)
 		m->teacher = model_bytes(t->in.teacher->model, 0);
-	if (levels(t))
-		m->shards = (levels(t) + 1) * sums_bytes(t);
+	if (trainer_levels(t))
+		m->shards = (trainer_levels(t) + 1) * sums_bytes(t);
 	m->all = m->parameters + m->gradients + m->moments + m->activations + m->inputs +
 		 m->teacher + m->shards;
 }
@@ -252,7 +252,7 @@ int trainer_allocate(struct trainer *t)
 	t->sticky = d->alloc(sizeof(real));
 	if (!t->block || !t->moment1 || (adam && !t->moment2) || !t->loss || !t->sticky)
 		return STATUS_SYSTEM;
-	for (int i = 0; levels(t) && i <= levels(t); i++) {
+	for (int i = 0; trainer_levels(t) && i <= trainer_levels(t); i++) {
 		t->tree[i] = d->alloc(sums_bytes(t));
 		if (!t->tree[i])
 			return STATUS_SYSTEM;
@@ -366,19 +366,19 @@ static void update_statistics(struct trainer *t, tensor gate)
 static int build_update(struct trainer *t)
 {
 	struct program *p = t->update = program_new(PROGRAM_EVAL);
-	tensor norm2, gate;
 
 	if (!p)
 		return STATUS_SYSTEM;
-	norm2 = sumsq(p, external(p, "gradients", t->model->size, t->model->grad));
-	program_keep(p, norm2, "norm2");
-	gate = update_gate(p, norm2,
-		external(p, "loss", 1, levels(t) ? t->loss : (real *)t->objective.loss->data),
+	t->norm2 = program_keep(
+		p, sumsq(p, external(p, "gradients", t->model->size, t->model->grad)), "norm2");
+	t->gate = update_gate(p, t->norm2,
+		external(p, "loss", 1,
+			trainer_levels(t) ? t->loss : (real *)t->objective.loss->data),
 		external(p, "failed", 1, t->sticky), (real)t->in.settings->train.clip);
-	program_keep(p, gate, "gate");
-	update_weights(t, gate);
+	program_keep(p, t->gate, "gate");
+	update_weights(t, t->gate);
 	if (!t->in.map_only)
-		update_statistics(t, gate);
+		update_statistics(t, t->gate);
 	TRY(program_plan(p, t->in.device));
 	return bind_small(t, p);
 }
@@ -403,7 +403,7 @@ static int build_sum(struct trainer *t, int i)
 /* After the last shard: the root back to where the update reads. */
 static int build_root(struct trainer *t)
 {
-	int top = levels(t);
+	int top = trainer_levels(t);
 	struct program *p = t->sums[top + 1] = program_new(PROGRAM_EVAL);
 	int64_t n = t->model->size, n_stat = t->model->buffer_size;
 
@@ -422,9 +422,9 @@ int trainer_start(struct trainer *t, int64_t per_epoch, int64_t total)
 	t->per_epoch = per_epoch;
 	t->total = total;
 	TRY(build_update(t));
-	if (!levels(t))
+	if (!trainer_levels(t))
 		return 0;
-	for (int i = 0; i <= levels(t); i++)
+	for (int i = 0; i <= trainer_levels(t); i++)
 		TRY(build_sum(t, i));
 	return build_root(t);
 }

@@ -55,6 +55,7 @@ struct trainer {
 	size_t block_bytes;
 
 	tensor pixels, labels, erase, mix, tokens, logits; /* inputs of `train` */
+	tensor norm2, gate;	    /* of `update`: of the gradient; whether the step counts */
 	real *moment1, *moment2;    /* (model->size); SGD has the first alone */
 	real *tree[TRAINER_LEVELS]; /* gradients, then statistics: shards > 1 */
 	real *loss, *sticky;	    /* device: of the global batch; 1 after a failed step */
@@ -74,6 +75,8 @@ struct trainer_memory {
 int trainer_new(struct trainer **t, const struct trainer_inputs *in);
 /* What batches_open wants for this run's training data. */
 void trainer_batches(const struct trainer *t, int workers, struct batches_settings *b);
+/* Levels of the tree over the shards: its top is their sum. 0: one shard, no tree. */
+int trainer_levels(const struct trainer *t);
 void trainer_memory(const struct trainer *t, struct trainer_memory *m);
 int trainer_allocate(struct trainer *t);
 int trainer_start(struct trainer *t, int64_t per_epoch, int64_t total);

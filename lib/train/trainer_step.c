@@ -114,15 +114,6 @@ static void add_gradients(struct trainer *t, int64_t shard, const struct step *s
 	}
 }
 
-static int top_level(const struct trainer *t)
-{
-	int n = 0;
-
-	while ((int64_t)1 << n < t->in.settings->train.shards)
-		n++;
-	return n;
-}
-
 static int run_shards(struct trainer *t, const struct batch *b)
 {
 	int64_t shards = t->in.settings->train.shards;
@@ -141,8 +132,9 @@ static int run_shards(struct trainer *t, const struct batch *b)
 		add_gradients(t, i, &step);
 	}
 	clear(t);
-	program_forward(t->sums[top_level(t) + 1], &(struct step){0});
-	t->in.device->put(t->loss, t->report_tree + top_level(t) * report_size(t), sizeof(real));
+	program_forward(t->sums[trainer_levels(t) + 1], &(struct step){0});
+	t->in.device->put(
+		t->loss, t->report_tree + trainer_levels(t) * report_size(t), sizeof(real));
 	return 0;
 }
 
@@ -168,7 +160,7 @@ static void report(struct trainer *t, int64_t step, real norm2, struct step_repo
 {
 	const struct train_settings *s = &t->in.settings->train;
 	int64_t n = (int64_t)t->objective.layers * t->objective.directions;
-	real *sum = t->report_tree + top_level(t) * report_size(t);
+	real *sum = t->report_tree + trainer_levels(t) * report_size(t);
 	real scale = (real)1 / s->shards;
 
 	for (int64_t i = 3; i < 3 + 2 * n; i++)
@@ -206,8 +198,8 @@ static void send_report(struct trainer *t)
 {
 	const struct device *d = t->in.device;
 	const struct objective *o = &t->objective;
-	const tensor parts[] = {program_find(t->update, "norm2"), program_find(t->update, "gate"),
-		o->loss, o->task, o->distill, o->cosines, o->weights};
+	const tensor parts[] = {
+		t->norm2, t->gate, o->loss, o->task, o->distill, o->cosines, o->weights};
 	int slot = (int)(t->step & 1);
 	size_t at = 0;
 
@@ -264,8 +256,8 @@ static int read_update(struct trainer *t, const struct batch *b, struct step_rep
 		read_report(t, t->report);
 		add_report(t, 0);
 	}
-	tensor_get(t->update, program_find(t->update, "norm2"), &norm2);
-	tensor_get(t->update, program_find(t->update, "gate"), gate);
+	tensor_get(t->update, t->norm2, &norm2);
+	tensor_get(t->update, t->gate, gate);
 	if (t->in.device->finish)
 		TRY(t->in.device->finish());
 	if (!(gate[1] > 0)) {
