@@ -50,18 +50,20 @@ setup()
 
 @test "missing, truncated, empty, a folder, another format" {
 	for tool in show-tensors check-file "diff-tensors weights.h5"; do
+		damaged=65
+		[ "$tool" != check-file ] || damaged=1
 		expect 66 $tool missing.h5
 		message "missing.h5: No such file"
 		expect 66 $tool .
 		: > empty.h5
-		expect 65 $tool empty.h5
+		expect $damaged $tool empty.h5
 		message "is empty"
 		echo "some text that is no HDF5" > text.h5
-		expect 65 $tool text.h5
+		expect $damaged $tool text.h5
 		message "is not an HDF5 file"
 		for part in 100 1000 5000; do
 			head -c $part weights.h5 > cut.h5
-			expect 65 $tool cut.h5
+			expect $damaged $tool cut.h5
 			message "damaged or not whole"
 		done
 	done

@@ -32,26 +32,24 @@ static const struct argp argp = {NULL, parse, "FILE...",
 	"Reads files of transmamba from end to end: checksums, content hash, and what each kind "
 	"must "
 	"hold.\v"
-	"Exits 0 when all are whole, 1 when one is not, 65 when one is no file of transmamba or "
-	"cut "
-	"short, 66 when one is missing.\n"
+	"Exits 0 when all are whole, 1 when one is not, 66 when one is missing.\n"
 	"Example:\n"
 	"  check-file build/data/*.h5"};
 
 static int check(const char *path, struct result *r)
 {
-	struct h5 *f;
-	int opened = h5_open(&f, path, NULL), status = opened;
+	struct h5 *f = NULL;
+	int status = h5_open(&f, path, NULL);
 
-	if (!opened)
+	if (!status)
 		status = check_whole(f);
 	result_text(r, "file", path);
-	result_text(r, "kind", opened ? "" : h5_kind(f));
+	result_text(r, "kind", f ? h5_kind(f) : "");
 	result_text(r, "state", status ? "not whole" : "whole");
 	result_text(r, "why", status ? error_message() : "");
 	result_row(r);
 	h5_close(&f);
-	return !opened && status == STATUS_DATA ? STATUS_NO : status;
+	return status == STATUS_DATA ? STATUS_NO : status;
 }
 
 static int run(const struct settings *s)

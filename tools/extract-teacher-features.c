@@ -197,7 +197,6 @@ static int work(struct extraction *x)
 {
 	struct weights_source source = {.path = x->o->teacher};
 	struct h5 *f;
-	int status;
 
 	TRY(recipe_apply(&x->o->recipe, &x->settings));
 	TRY(cli_open_device(&x->device));
