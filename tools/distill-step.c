@@ -3,6 +3,7 @@
 #include "lib/cli/cli.h"
 #include "lib/cli/recipe.h"
 #include "lib/models/weights.h"
+#include "lib/train/job_end.h"
 #include "lib/train/loop.h"
 
 #include <jansson.h>
@@ -15,7 +16,7 @@ struct options {
 	struct recipe recipe;
 	char *made[RECIPE_MAX]; /* settings of the short options, freed at the end */
 	int n_made;
-	double save_every;
+	double save_every, stop_before;
 	int64_t stop_after, workers, cache;
 	int profile;
 };
@@ -54,6 +55,7 @@ enum {
 	KEY_VALID_EVERY,
 	KEY_SAVE_EVERY,
 	KEY_STOP_AFTER,
+	KEY_STOP_BEFORE,
 	KEY_WORKERS,
 	KEY_CACHE,
 	KEY_PROFILE,
@@ -81,6 +83,8 @@ static const struct argp_option table[] = {
 	{"save-every", KEY_SAVE_EVERY, "SECONDS", 0, "Between rolling states (default 60)", 2},
 	{"stop-after", KEY_STOP_AFTER, "N", 0,
 		"Stop after N steps of this run as if asked to by a signal", 2},
+	{"stop-before", KEY_STOP_BEFORE, "SECONDS", 0,
+		"Stop so long before the end of the Slurm job that this is", 2},
 	{"workers", KEY_WORKERS, "N", 0, "Threads that make batches (default: 0 for small images)",
 		2},
 	{"cache", KEY_CACHE, "MIB", 0, "Keep data up to this size in memory (default 4096)", 2},
@@ -136,6 +140,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_STOP_AFTER:
 		o->stop_after = cli_integer(state, "--stop-after", arg, 1, INT64_MAX);
+		return 0;
+	case KEY_STOP_BEFORE:
+		o->stop_before = cli_number(state, "--stop-before", arg, 0, 1e9);
 		return 0;
 	case KEY_WORKERS:
 		o->workers = cli_integer(state, "--workers", arg, 0, 1024);
@@ -346,6 +353,16 @@ static void catch_signals(void)
 	sigaction(SIGINT, &a, NULL);
 }
 
+/* 0: never */
+static double stop_time(const struct options *o)
+{
+	double end = o->stop_before >= 0 ? job_end() : 0;
+
+	if (o->stop_before >= 0 && end <= 0)
+		cli_say("no end of a job is known: --stop-before changes nothing");
+	return end > 0 ? end - o->stop_before : 0;
+}
+
 static int train(struct training *r)
 {
 	struct progress progress = {0};
@@ -362,6 +379,7 @@ static int train(struct training *r)
 		.provenance = &cli.provenance,
 		.stop = &stop,
 		.stop_after = o->stop_after,
+		.stop_at = stop_time(o),
 		.tick = show,
 		.tick_data = &progress};
 	struct loop_report report;
@@ -436,7 +454,7 @@ int main(int argc, char **argv)
 		"same "
 		"command goes on to the same bytes. --dry-run prints the memory that is needed.\n",
 		0, 0, 0};
-	struct options o = {.save_every = 60, .workers = -1, .cache = 4096};
+	struct options o = {.save_every = 60, .stop_before = -1, .workers = -1, .cache = 4096};
 	int status;
 
 	cli_start(&argp, argc, argv, &o,

@@ -174,7 +174,7 @@ static int make(const struct options *o, struct h5 *from)
 	if (!status && from)
 		status = take(o, n, from);
 	if (!status)
-		status = weights_write(n, o->out, &cli.provenance);
+		status = weights_write(n, o->out, &cli.provenance, NULL);
 	network_free(n);
 	return status;
 }

@@ -29,6 +29,15 @@ int h5_open(struct h5 **f, const char *path, const char *kind);
 int h5_create(struct h5 **f, const char *path, const char *kind);
 /* Writer: hash, flush, fsync, rename; frees f and sets it to NULL, also after an error. */
 int h5_commit(struct h5 **f);
+/*
+ * Asked before the whole file is put in place: allowed(data) other than 0 is h5_commit's status,
+ * and nothing appears.
+ */
+struct h5_guard {
+	int (*allowed)(const void *data);
+	const void *data;
+};
+void h5_set_guard(struct h5 *f, const struct h5_guard *g);
 /* Reader: closes. Writer: forgets everything written. NULL is allowed. */
 void h5_close(struct h5 **f);
 

@@ -42,6 +42,7 @@ struct h5 {
 	char *temp, *target;   /* writer: temporary and where it goes; NULL when spooled */
 	int spool;	       /* writer: descriptor of the unlinked temporary, or -1 */
 	int out;	       /* writer: where a spooled file is copied to, or -1 */
+	struct h5_guard guard; /* writer: allowed is NULL when none was set */
 	struct h5_set **sets;  /* in order of creation (writer) or first use (reader) */
 	int count, room, open; /* sets, allocated, those with an id */
 	void *tree;	       /* the same by name, for tfind() */

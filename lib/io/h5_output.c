@@ -139,6 +139,11 @@ static int sync_path(struct h5 *f, const char *path, int flags)
 	return failed ? h5_error(f, STATUS_IO, "cannot be flushed: %s", strerror(failed)) : 0;
 }
 
+static int allowed(const struct h5 *f)
+{
+	return f->guard.allowed ? f->guard.allowed(f->guard.data) : 0;
+}
+
 static int rename_temp(struct h5 *f)
 {
 	struct stat st;
@@ -148,6 +153,7 @@ static int rename_temp(struct h5 *f)
 	if (!stat(f->target, &st) && S_ISREG(st.st_mode))
 		chmod(f->temp, st.st_mode & 0777);
 	TRY(sync_path(f, f->temp, 0));
+	TRY(allowed(f));
 	if (rename(f->temp, f->target))
 		return h5_error(f, STATUS_IO, "cannot be put in place: %s", strerror(errno));
 	free(f->temp);
@@ -160,6 +166,11 @@ static int rename_temp(struct h5 *f)
 	return status;
 }
 
+void h5_set_guard(struct h5 *f, const struct h5_guard *g)
+{
+	f->guard = *g;
+}
+
 int h5_output_end(struct h5 *f)
 {
 	hid_t id = f->file;
@@ -169,6 +180,7 @@ int h5_output_end(struct h5 *f)
 	f->file = -1;
 	if (f->temp)
 		return rename_temp(f);
+	TRY(allowed(f));
 	return error_context(spool_copy(f->spool, f->out), "%s", f->path);
 }
 

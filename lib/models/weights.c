@@ -179,11 +179,14 @@ int weights_save(const struct network *n, struct h5 *f)
 	return 0;
 }
 
-int weights_write(const struct network *n, const char *path, const struct provenance *p)
+int weights_write(const struct network *n, const char *path, const struct provenance *p,
+	const struct h5_guard *guard)
 {
 	struct h5 *f;
 
 	TRY(h5_create(&f, path, "weights"));
+	if (guard)
+		h5_set_guard(f, guard);
 	return provenance_commit(p, &f, weights_save(n, f));
 }
 

@@ -28,8 +28,9 @@ int weights_load(struct network *n, struct h5 *f, const char *prefix);
 /* `arch`, `config`, and every parameter and buffer of group 0. */
 int weights_save(const struct network *n, struct h5 *f);
 int weights_save_config(const struct network_config *c, struct h5 *f);
-/* weights_save() to a file of its own, with its provenance. */
-int weights_write(const struct network *n, const char *path, const struct provenance *p);
+/* weights_save() to a file of its own, with its provenance. guard may be NULL. */
+int weights_write(const struct network *n, const char *path, const struct provenance *p,
+	const struct h5_guard *guard);
 
 /*
  * One parameter of any group, under prefix + name. Counters are int64 in files. A value that is not

@@ -2,6 +2,7 @@
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
 #include "lib/models/weights.h"
+#include "lib/train/owner.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,9 @@ struct loop {
 	struct batches *batches;
 	struct metrics metrics;
 	struct run_state state;
-	double start, saved, epoch_start;
+	struct owner *owner; /* NULL: no state, nothing to own */
+	struct h5_guard guard;
+	double start, saved, flushed, epoch_start;
 	double lr;
 	int64_t epoch_images; /* of this epoch, in this process */
 	int64_t steps;
@@ -34,14 +37,23 @@ int loop_resumes(const struct loop_inputs *in)
 	return in->state && access(in->state, F_OK) == 0;
 }
 
+/* What the metrics hold goes to their file, if this process may still write. */
+static int flush(struct loop *l)
+{
+	l->flushed = now();
+	TRY(owner_holds(l->owner));
+	l->state.metrics_lines = l->metrics.lines;
+	return metrics_flush(&l->metrics);
+}
+
 static int save_state(struct loop *l)
 {
 	l->saved = now();
+	TRY(flush(l));
 	if (!l->in->state)
 		return 0;
-	TRY(metrics_position(&l->metrics, &l->state.metrics_bytes));
 	l->in->provenance->seconds = now() - l->start;
-	return state_save(l->t, &l->state, l->in->state, l->in->provenance);
+	return state_save(l->t, &l->state, l->in->state, l->in->provenance, &l->guard);
 }
 
 static int open_batches(struct loop *l)
@@ -50,6 +62,20 @@ static int open_batches(struct loop *l)
 
 	trainer_batches(l->t, l->in->workers, &b);
 	return batches_open(&l->batches, l->in->data, &b);
+}
+
+/* Claimed only by a run that it fits, read only when it is ours. */
+static int take_state(struct loop *l)
+{
+	if (!l->in->state)
+		return 0;
+	if (loop_resumes(l->in))
+		TRY(state_check(l->t, l->in->state));
+	TRY(owner_claim(&l->owner, l->in->state));
+	l->guard = (struct h5_guard){owner_holds, l->owner};
+	if (!loop_resumes(l->in))
+		return 0;
+	return state_load(l->t, &l->state, l->in->state, l->in->provenance);
 }
 
 /* State taken up or begun, metrics at the right place, batches at the next step's. */
@@ -66,11 +92,10 @@ static int begin(struct loop *l)
 	l->state.sums = l->metrics.sums = memory_new(l->state.n_sums, sizeof(double));
 	if (!l->state.sums)
 		return STATUS_SYSTEM;
-	if (loop_resumes(l->in))
-		TRY(state_load(l->t, &l->state, l->in->state, l->in->provenance));
-	TRY(metrics_open(&l->metrics, l->in->metrics, l->state.metrics_bytes,
+	TRY(take_state(l));
+	TRY(metrics_open(&l->metrics, l->in->metrics, l->state.metrics_lines,
 		l->t->objective.layers, l->t->objective.directions));
-	l->saved = l->epoch_start = now();
+	l->saved = l->flushed = l->epoch_start = now();
 	return batches_seek(l->batches, l->t->step / per_epoch, l->t->step % per_epoch);
 }
 
@@ -107,7 +132,9 @@ static int validate(struct loop *l, struct scores *s)
 	r->best_hits = s->top1;
 	r->valid_count = s->count;
 	l->in->provenance->seconds = now() - l->start;
-	return l->in->best ? weights_write(l->t->student, l->in->best, l->in->provenance) : 0;
+	if (!l->in->best)
+		return 0;
+	return weights_write(l->t->student, l->in->best, l->in->provenance, &l->guard);
 }
 
 static int end_epoch(struct loop *l, double lr)
@@ -135,7 +162,9 @@ static int record(struct loop *l, const struct step_report *r)
 	TRY(metrics_step(&l->metrics, r, r->step, (double)r->step / l->t->per_epoch, rate(l),
 		now() - l->start));
 	tick(l, r->loss, NULL);
-	return 0;
+	if (l->metrics.pending < METRICS_PENDING && now() - l->flushed < 1)
+		return 0;
+	return flush(l);
 }
 
 /* The failed step's batch is made again, and the step replayed op by op. */
@@ -193,7 +222,8 @@ static int one_step(struct loop *l)
 static int stopped(const struct loop *l)
 {
 	return (l->in->stop && *l->in->stop) ||
-	       (l->in->stop_after && l->steps >= l->in->stop_after);
+	       (l->in->stop_after && l->steps >= l->in->stop_after) ||
+	       (l->in->stop_at > 0 && (double)time(NULL) >= l->in->stop_at);
 }
 
 static int run(struct loop *l)
@@ -215,13 +245,15 @@ static int run(struct loop *l)
 			"to train again",
 			l->in->best, l->in->state ? l->in->state : "nothing");
 	l->in->provenance->seconds = now() - l->start;
-	return l->in->last ? weights_write(l->t->student, l->in->last, l->in->provenance) : 0;
+	if (!l->in->last)
+		return owner_holds(l->owner);
+	return weights_write(l->t->student, l->in->last, l->in->provenance, &l->guard);
 }
 
 int train_loop(const struct loop_inputs *in, struct loop_report *r)
 {
 	struct loop l = {.in = in, .t = in->trainer, .start = now()};
-	int resumed = loop_resumes(in), status = begin(&l), closed;
+	int resumed = loop_resumes(in), status = begin(&l), lost, closed;
 
 	if (!status)
 		status = run(&l);
@@ -232,6 +264,8 @@ int train_loop(const struct loop_inputs *in, struct loop_report *r)
 		.state = l.state};
 	r->state.sums = NULL;
 	batches_close(l.batches);
-	closed = metrics_close(&l.metrics);
-	return status ? status : closed;
+	lost = status ? owner_holds(l.owner) : 0;
+	closed = metrics_close(&l.metrics, lost);
+	owner_release(l.owner);
+	return lost ? lost : status ? status : closed;
 }

@@ -27,6 +27,7 @@ struct loop_inputs {
 	struct provenance *provenance;
 	const volatile sig_atomic_t *stop; /* set: finish the step, save, STATUS_AGAIN */
 	int64_t stop_after;		   /* steps of this process, then as if stopped; 0: none */
+	double stop_at;			   /* Unix time, then as if stopped; 0: none */
 	void (*tick)(void *data, const struct loop_tick *t);
 	void *tick_data;
 };

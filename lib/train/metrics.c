@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,9 +32,27 @@ static void header(const struct metrics *m)
 	fprintf(m->f, "\n");
 }
 
+/* Cuts the file off after so many lines. */
+static int keep_lines(const struct metrics *m, const char *path)
+{
+	int64_t lines = 0;
+	int c = 0;
+
+	while (lines < m->lines && (c = getc_unlocked(m->f)) != EOF)
+		lines += c == '\n';
+	if (lines < m->lines)
+		return error(STATUS_DATA, "%s: shorter than when the state was saved: remove both",
+			path);
+	if (fseek(m->f, 0, SEEK_CUR) || ftruncate(fileno(m->f), ftell(m->f)))
+		return failed();
+	return 0;
+}
+
 int metrics_open(struct metrics *m, const char *path, int64_t keep, int layers, int directions)
 {
 	m->f = NULL;
+	m->lines = path ? keep : 0;
+	m->pending = 0;
 	m->layers = layers;
 	m->directions = directions;
 	m->n_sums = metrics_sums(layers, directions);
@@ -47,31 +66,27 @@ int metrics_open(struct metrics *m, const char *path, int64_t keep, int layers, 
 	if (!m->f)
 		return error(STATUS_CANTCREATE, "%s: %s%s", path, strerror(errno),
 			keep ? ": it belongs to the state that is taken up" : "");
-	if (keep && (fseek(m->f, 0, SEEK_END) || ftell(m->f) < keep))
-		return error(STATUS_DATA, "%s: shorter than when the state was saved: remove both",
-			path);
-	if (keep && (ftruncate(fileno(m->f), keep) || fseek(m->f, 0, SEEK_END)))
-		return failed();
-	if (!keep)
-		header(m);
+	setvbuf(m->f, NULL, _IOFBF, 2 * METRICS_PENDING);
+	if (keep)
+		return keep_lines(m, path);
+	header(m);
+	m->lines = 1;
 	return ferror(m->f) ? failed() : 0;
 }
 
-int metrics_position(struct metrics *m, int64_t *bytes)
+int metrics_flush(struct metrics *m)
 {
-	*bytes = 0;
-	if (!m->f)
-		return 0;
-	if (fflush(m->f))
-		return failed();
-	*bytes = ftell(m->f);
-	return 0;
+	m->pending = 0;
+	return m->f && (fflush(m->f) || ferror(m->f)) ? failed() : 0;
 }
 
-int metrics_close(struct metrics *m)
+int metrics_close(struct metrics *m, int forget)
 {
-	int bad = m->f ? fclose(m->f) : 0;
+	int bad;
 
+	if (m->f && forget)
+		__fpurge(m->f);
+	bad = m->f ? fclose(m->f) : 0;
 	m->f = NULL;
 	free(m->sums);
 	m->sums = NULL;
@@ -82,6 +97,7 @@ int metrics_step(struct metrics *m, const struct step_report *r, int64_t step, d
 	double images_per_s, double seconds)
 {
 	int64_t n = (int64_t)m->layers * m->directions;
+	int written;
 
 	m->sums[0] += r->loss;
 	m->sums[1] += r->task;
@@ -94,11 +110,15 @@ int metrics_step(struct metrics *m, const struct step_report *r, int64_t step, d
 	}
 	if (!m->f)
 		return 0;
-	fprintf(m->f, "step\t%lld\t%.6g\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\t%.4g\t%.6g\tnan\tnan\tnan",
+	written = fprintf(m->f,
+		"step\t%lld\t%.6g\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\t%.4g\t%.6g\tnan\tnan\tnan",
 		(long long)step, epoch, r->lr, r->loss, r->task, r->distill, r->norm, images_per_s,
 		seconds);
 	for (int64_t i = 0; i < 2 * n; i++)
-		fprintf(m->f, "\t%.6g", (double)(i < n ? r->cosines[i] : r->weights[i - n]));
+		written += fprintf(
+			m->f, "\t%.6g", (double)(i < n ? r->cosines[i] : r->weights[i - n]));
+	m->pending += written + 1;
+	m->lines++;
 	return fprintf(m->f, "\n") < 0 ? failed() : 0;
 }
 
@@ -119,7 +139,8 @@ int metrics_epoch(struct metrics *m, const struct scores *s, double lr, int64_t 
 		for (int64_t i = FIXED; i < m->n_sums; i++)
 			fprintf(m->f, "\t%.6g", m->sums[i] / steps);
 		fprintf(m->f, "\n");
-		if (fflush(m->f) || ferror(m->f))
+		m->lines++;
+		if (ferror(m->f))
 			return failed();
 	}
 	memset(m->sums, 0, m->n_sums * sizeof(*m->sums));

@@ -16,16 +16,23 @@
 struct metrics {
 	FILE *f; /* NULL: nothing is written */
 	int layers, directions;
-	double *sums; /* loss, task, distill, norm, steps, then cosines and weights */
+	int64_t lines;	 /* written or pending, the heading among them */
+	int64_t pending; /* bytes of steps that are not in the file yet */
+	double *sums;	 /* loss, task, distill, norm, steps, then cosines and weights */
 	int64_t n_sums;
 };
 
 int64_t metrics_sums(int layers, int directions);
-/* keep: bytes of an existing file to go on after; 0 begins a new one. path may be NULL. */
+/* keep: lines of an existing file to go on after; 0 begins a new one. path may be NULL. */
 int metrics_open(struct metrics *m, const char *path, int64_t keep, int layers, int directions);
-/* Flushes and says how long the file is. */
-int metrics_position(struct metrics *m, int64_t *bytes);
-int metrics_close(struct metrics *m);
+/*
+ * Lines are kept back until they are flushed: a process that has lost the run to another is not to
+ * write. METRICS_PENDING bytes at most may be pending before a line is added.
+ */
+#define METRICS_PENDING 65536
+int metrics_flush(struct metrics *m);
+/* Flushes, unless what is pending is to be forgotten. */
+int metrics_close(struct metrics *m, int forget);
 
 int metrics_step(struct metrics *m, const struct step_report *r, int64_t step, double epoch,
 	double images_per_s, double seconds);

@@ -76,16 +76,18 @@ static int put_attributes(const struct trainer *t, const struct run_state *r, st
 	TRY(h5_put_int(f, "best_step", r->best_step));
 	TRY(h5_put_int(f, "best_hits", r->best_hits));
 	TRY(h5_put_int(f, "valid_count", r->valid_count));
-	return h5_put_int(f, "metrics_bytes", r->metrics_bytes);
+	return h5_put_int(f, "metrics_lines", r->metrics_lines);
 }
 
 int state_save(const struct trainer *t, const struct run_state *r, const char *path,
-	const struct provenance *provenance)
+	const struct provenance *provenance, const struct h5_guard *guard)
 {
 	struct h5 *f;
 	int status;
 
 	TRY(h5_create(&f, path, "state"));
+	if (guard)
+		h5_set_guard(f, guard);
 	status = put_attributes(t, r, f);
 	if (!status)
 		status = put_arrays(t, f);
@@ -181,11 +183,22 @@ static int get_attributes(struct trainer *t, struct run_state *r, struct h5 *f)
 	TRY(h5_get_int(f, "best_step", &r->best_step));
 	TRY(h5_get_int(f, "best_hits", &r->best_hits));
 	TRY(h5_get_int(f, "valid_count", &r->valid_count));
-	TRY(h5_get_int(f, "metrics_bytes", &r->metrics_bytes));
-	if (t->step < 0 || t->step > t->total || r->metrics_bytes < 0)
+	TRY(h5_get_int(f, "metrics_lines", &r->metrics_lines));
+	if (t->step < 0 || t->step > t->total || r->metrics_lines < 0)
 		return error(STATUS_DATA, "%s: step %lld is not within this run's %lld", h5_path(f),
 			(long long)t->step, (long long)t->total);
 	return h5_get(f, "epoch_sums", H5_F64, 1, &r->n_sums, r->sums);
+}
+
+int state_check(const struct trainer *t, const char *path)
+{
+	struct h5 *f;
+	int status;
+
+	TRY(h5_open(&f, path, "state"));
+	status = check_run(t, f);
+	h5_close(&f);
+	return status;
 }
 
 int state_load(
