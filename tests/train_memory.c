@@ -1,6 +1,6 @@
 /*
- * The memory that distill-step --dry-run names against what the process takes: within 10 % or 64
- * MiB, whichever is more.
+ * The memory that --dry-run names against what the process takes: within 10 % or 64 MiB, whichever
+ * is more.
  */
 #include "tests/micro.h"
 
@@ -56,7 +56,37 @@ static void check(const char *tool, const char *arguments)
 	room = fmax(64, 0.1 * planned);
 	if (!ok(planned > 0 && peak > 0 && fabs(peak - planned) <= room,
 		    "%.0f MiB planned, %.0f MiB taken", planned, peak))
-		diag("distill-step %s", arguments);
+		diag("%s %s", tool, arguments);
+}
+
+/* Appends arguments; @ stands for the folder of the files. */
+static void expand(char *to, size_t size, const char *from)
+{
+	size_t used = strlen(to);
+
+	for (const char *c = from; *c; c++)
+		used += *c == '@' ? snprintf(to + used, size - used, "%s/", micro_folder)
+				  : snprintf(to + used, size - used, "%c", *c);
+}
+
+static void check_others(const char *bin)
+{
+	static const char *const rows[][2] = {
+		{"calibrate",
+			"--student @deit-t --teacher @deit-t --data @train.h5 --set batch=4 -o "
+			"@out.h5"},
+		{"extract-teacher-features", "--teacher @deit-t --data @train.h5 --set views=1 "
+					     "--set batch=8 -o @out.h5"},
+		{"eval-cls", "--weights @deit-t --data @train.h5 --batch 32 --predictions @out.h5"},
+	};
+	char tool[512], arguments[1024];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(tool, sizeof(tool), "%s/%s", bin, rows[i][0]);
+		snprintf(arguments, sizeof(arguments), "-q --device cpu ");
+		expand(arguments, sizeof(arguments), rows[i][1]);
+		check(tool, arguments);
+	}
 }
 
 static void check_all(const char *tool)
@@ -75,15 +105,10 @@ static void check_all(const char *tool)
 	char arguments[1024];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		size_t used = snprintf(arguments, sizeof(arguments),
+		snprintf(arguments, sizeof(arguments),
 			"-q --device cpu --steps 1 --init %s --data %s -o %s ",
 			micro_path(rows[i].init), micro_path("train.h5"), micro_path("out.h5"));
-
-		for (const char *c = rows[i].more; *c; c++)
-			used += *c == '@' ? snprintf(arguments + used, sizeof(arguments) - used,
-						    "%s/", micro_folder)
-					  : snprintf(arguments + used, sizeof(arguments) - used,
-						    "%c", *c);
+		expand(arguments, sizeof(arguments), rows[i].more);
 		check(tool, arguments);
 	}
 }
@@ -115,6 +140,7 @@ int main(void)
 		micro_images(micro_path("valid.h5"), SHAPES_VALID, 16, 1))
 		ok(0, "images: %s", error_message());
 	check_all(tool);
+	check_others(bin ? bin : "build/bin");
 	micro_clean();
 	return done();
 }

@@ -56,7 +56,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "'%s' is not expected", arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (!o->student || !o->data || !o->out || !o->teacher == !o->features)
+		if (!o->student || !o->data || (!o->out && !cli.dry_run) ||
+			!o->teacher == !o->features)
 			argp_error(state, "--student, --data, --output and either --teacher or "
 					  "--features are needed");
 		return 0;
@@ -125,18 +126,37 @@ static int write_map(const struct session *r)
 	return provenance_commit(&cli.provenance, &f, calibration_save(r->trainer->map, f));
 }
 
+static int worker_threads(const struct session *r)
+{
+	return r->o->workers >= 0 ? (int)r->o->workers : r->trainer->student->config.image > 48;
+}
+
+static void print_memory(const struct session *r)
+{
+	struct batches_settings b;
+	struct trainer_memory m;
+
+	trainer_memory(r->trainer, &m);
+	trainer_batches(r->trainer, worker_threads(r), &b);
+	const struct memory_part parts[] = {{"parameters", m.parameters},
+		{"gradients", m.gradients}, {"optimiser", m.moments},
+		{"activations", m.activations}, {"inputs", m.inputs}, {"teacher", m.teacher},
+		{"shards", m.shards}, {"batches", batches_memory(&b, r->data->count)},
+		{"data", dataset_bytes(r->data)}};
+
+	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
+}
+
 static int fit(struct session *r)
 {
 	struct progress progress = {0};
-	int64_t workers =
-		r->o->workers >= 0 ? r->o->workers : r->trainer->student->config.image > 48;
 	struct fit_report report;
 	int status;
 
 	TRY(trainer_allocate(r->trainer));
 	TRY(weights_load(r->trainer->student, r->student, ""));
 	TRY(model_init(r->trainer->model, GROUP_MAP, cli.seed));
-	status = fit_map(r->trainer, r->data, (int)workers, &stop, show, &progress, &report);
+	status = fit_map(r->trainer, r->data, worker_threads(r), &stop, show, &progress, &report);
 	if (progress.what)
 		progress_end(&progress);
 	TRY(status);
@@ -162,6 +182,10 @@ static int work(struct session *r)
 	in.features = r->features;
 	TRY(weights_config(r->student, &in.student));
 	TRY(trainer_new(&r->trainer, &in));
+	if (cli.dry_run) {
+		print_memory(r);
+		return 0;
+	}
 	return fit(r);
 }
 
@@ -192,6 +216,7 @@ int main(int argc, char **argv)
 		0, 0, 0};
 	struct options o = {.workers = -1, .cache = 4096};
 
-	cli_start(&argp, argc, argv, &o, CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_PROVENANCE);
+	cli_start(&argp, argc, argv, &o,
+		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON);
 	return cli_end(run(&o));
 }

@@ -285,31 +285,16 @@ static size_t batches_bytes(const struct training *r)
 
 static void print_memory(const struct training *r)
 {
-	struct result *t = result_new(stdout);
 	struct trainer_memory m;
-	size_t data = 0, batches = batches_bytes(r);
-	const struct dataset *sets[] = {r->data, r->valid};
 
-	for (int i = 0; i < 2; i++)
-		if (sets[i] && sets[i]->cache)
-			data += sets[i]->height
-					? sets[i]->count * sets[i]->height * sets[i]->width * 3
-					: sets[i]->offset[sets[i]->count];
 	trainer_memory(r->trainer, &m);
-	const struct {
-		const char *what;
-		size_t bytes;
-	} rows[] = {{"parameters", m.parameters}, {"gradients", m.gradients},
-		{"optimiser", m.moments}, {"activations", m.activations}, {"inputs", m.inputs},
-		{"teacher", m.teacher}, {"shards", m.shards}, {"batches", batches}, {"data", data},
-		{"all", m.all + batches + data}};
+	const struct memory_part parts[] = {{"parameters", m.parameters},
+		{"gradients", m.gradients}, {"optimiser", m.moments},
+		{"activations", m.activations}, {"inputs", m.inputs}, {"teacher", m.teacher},
+		{"shards", m.shards}, {"batches", batches_bytes(r)},
+		{"data", dataset_bytes(r->data) + (r->valid ? dataset_bytes(r->valid) : 0)}};
 
-	for (size_t i = 0; t && i < sizeof(rows) / sizeof(rows[0]); i++) {
-		result_text(t, "memory", rows[i].what);
-		result_real(t, "mib", rows[i].bytes / 1048576.0, "%.1f");
-		result_row(t);
-	}
-	result_free(t);
+	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 /* First values: the init file's weights, the map from its file or fresh. */

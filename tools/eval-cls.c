@@ -82,8 +82,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!o->data || !o->weights == !o->score)
 			argp_error(state, "--data and either --weights or --score are needed");
-		if (o->score && (o->best || o->predictions))
-			argp_error(state, "--best and --predictions go with --weights");
+		if (o->score && (o->best || o->predictions || cli.dry_run))
+			argp_error(state, "--best, --predictions and --dry-run go with --weights");
 		return 0;
 	}
 	return recipe_option(&o->recipe, key, arg, state);
@@ -97,6 +97,28 @@ struct judged {
 	char hash[80];
 	double seconds;
 };
+
+static void print_memory(const struct options *o, const struct settings *s,
+	const struct dataset *data, const struct evaluator *e, const struct predictions *p)
+{
+	int64_t logits =
+		p ? data->count * (e->network->config.classes * (int64_t)sizeof(real) + 1) : 0;
+	const struct memory_part parts[] = {{"parameters", model_bytes(e->network->model, 0)},
+		{"evaluation", evaluate_bytes(e, data, &s->augment, (int)o->workers)},
+		{"predictions", logits}, {"data", dataset_bytes(data)}};
+
+	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+static int evaluate_all(const struct options *o, const struct settings *s, struct dataset *data,
+	struct evaluator *e, struct predictions *p, struct judged *j)
+{
+	TRY(evaluator_bind(e, NULL));
+	if (p)
+		TRY(predictions_begin(p, data->count, e->network->config.classes));
+	return evaluate(
+		e, data, &s->augment, (int)o->workers, &j->scores, p ? predictions_add : NULL, p);
+}
 
 static int judge(const struct options *o, const struct settings *s, const struct device *d,
 	struct dataset *data, const char *path, struct predictions *p, struct judged *j)
@@ -120,13 +142,10 @@ static int judge(const struct options *o, const struct settings *s, const struct
 			(long long)data->classes, path, (long long)n->config.classes);
 	if (!status)
 		status = evaluator_new(&e, n, o->batch, d);
-	if (!status)
-		status = evaluator_bind(e, NULL);
-	if (!status && p)
-		status = predictions_begin(p, data->count, n->config.classes);
-	if (!status)
-		status = evaluate(e, data, &s->augment, (int)o->workers, &j->scores,
-			p ? predictions_add : NULL, p);
+	if (!status && cli.dry_run)
+		print_memory(o, s, data, e, p);
+	else if (!status)
+		status = evaluate_all(o, s, data, e, p, j);
 	evaluator_free(e);
 	network_free(n);
 	j->seconds = cli_seconds() - start;
@@ -228,6 +247,8 @@ static int work(const struct options *o, struct dataset *data, struct prediction
 	}
 	TRY(judge(o, &s, d, data, o->weights,
 		o->predictions || o->per_class || !data->classes ? p : NULL, &last));
+	if (cli.dry_run)
+		return 0;
 	if (o->best)
 		TRY(judge(o, &s, d, data, o->best, NULL, &best));
 	return finish(o, data, &last, o->best ? &best : NULL, p);
@@ -260,6 +281,7 @@ int main(int argc, char **argv)
 		0, 0, 0};
 	struct options o = {.batch = 100, .workers = 1, .cache = 4096};
 
-	cli_start(&argp, argc, argv, &o, CLI_DEVICE | CLI_THREADS | CLI_PROVENANCE | CLI_JSON);
+	cli_start(&argp, argc, argv, &o,
+		CLI_DEVICE | CLI_THREADS | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON);
 	return cli_end(run(&o));
 }

@@ -73,10 +73,11 @@ struct extraction {
 	int mixing;
 };
 
-static int open_batches(struct extraction *x)
+static void batches_of(const struct extraction *x, struct batches_settings *b)
 {
 	const struct train_settings *t = &x->settings.train;
-	struct batches_settings b = {.augment = x->settings.augment,
+
+	*b = (struct batches_settings){.augment = x->settings.augment,
 		.train = 1,
 		.shuffle = x->mixing,
 		.batch = t->batch,
@@ -87,8 +88,7 @@ static int open_batches(struct extraction *x)
 		.seed = cli.seed,
 		.workers = (int)x->o->workers};
 
-	b.augment.size = x->teacher->config.image;
-	return batches_open(&x->batches, x->data, &b);
+	b->augment.size = x->teacher->config.image;
 }
 
 static int build(struct extraction *x)
@@ -113,6 +113,21 @@ static int build(struct extraction *x)
 		x->logits = program_keep(x->program, y.logits, "logits");
 	}
 	return program_plan(x->program, x->device);
+}
+
+static void print_memory(const struct extraction *x)
+{
+	struct batches_settings b;
+
+	batches_of(x, &b);
+	const struct memory_part parts[] = {{"parameters", model_bytes(x->teacher->model, 0)},
+		{"activations", program_bytes(x->program)},
+		{"outputs", (x->tokens->count + x->logits->count) * sizeof(real)},
+		{"inputs", x->pixels->count + x->mix->count * sizeof(real) +
+				   x->erase->count * sizeof(*x->host_erase)},
+		{"batches", batches_memory(&b, x->data->count)}, {"data", dataset_bytes(x->data)}};
+
+	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
 }
 
 static int allocate(struct extraction *x)
@@ -196,6 +211,7 @@ static int check(struct extraction *x)
 static int work(struct extraction *x)
 {
 	struct weights_source source = {.path = x->o->teacher};
+	struct batches_settings b;
 	struct h5 *f;
 
 	TRY(recipe_apply(&x->o->recipe, &x->settings));
@@ -208,10 +224,13 @@ static int work(struct extraction *x)
 	TRY(dataset_open(&x->data, x->o->data, (size_t)x->o->cache << 20));
 	TRY(provenance_input(&cli.provenance, x->data->file));
 	TRY(check(x));
-	if (cli.dry_run)
-		return 0;
-	TRY(open_batches(x));
 	TRY(build(x));
+	if (cli.dry_run) {
+		print_memory(x);
+		return 0;
+	}
+	batches_of(x, &b);
+	TRY(batches_open(&x->batches, x->data, &b));
 	TRY(allocate(x));
 	TRY(features_create(
 		&f, x->o->out, &x->teacher->config, &x->settings, cli.seed, x->rows, x->views));
@@ -251,6 +270,6 @@ int main(int argc, char **argv)
 	struct options o = {.workers = 1, .cache = 4096};
 
 	cli_start(&argp, argc, argv, &o,
-		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE);
+		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON);
 	return cli_end(run(&o));
 }

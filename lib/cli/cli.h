@@ -99,4 +99,11 @@ void result_real(struct result *r, const char *column, double value, const char 
 void result_row(struct result *r); /* ends a row */
 void result_free(struct result *r);
 
+/* What --dry-run prints: columns memory and mib, a row for each part and "all" for their sum. */
+struct memory_part {
+	const char *what;
+	size_t bytes;
+};
+void memory_print(const struct memory_part *parts, int count);
+
 #endif

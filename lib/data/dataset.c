@@ -125,6 +125,13 @@ int dataset_open(struct dataset **out, const char *path, size_t cache_bytes)
 	return 0;
 }
 
+size_t dataset_bytes(const struct dataset *d)
+{
+	if (!d->cache)
+		return 0;
+	return d->height ? d->count * d->height * d->width * 3 : d->offset[d->count];
+}
+
 void dataset_close(struct dataset *d)
 {
 	if (!d)

@@ -31,6 +31,8 @@ struct dataset {
  */
 int dataset_open(struct dataset **d, const char *path, size_t cache_bytes);
 void dataset_close(struct dataset *d);
+/* Bytes of it that are kept in memory. */
+size_t dataset_bytes(const struct dataset *d);
 
 /* One decoded image, (height, width, 3) RGB. */
 struct picture {

@@ -149,20 +149,37 @@ static int walk(struct evaluator *e, struct batches *batches, struct scores *s,
 	}
 }
 
+static void batches_of(const struct evaluator *e, const struct augment *view, int workers,
+	struct batches_settings *s)
+{
+	*s = (struct batches_settings){
+		.augment = *view, .batch = e->batch, .shards = 1, .repeats = 1, .workers = workers};
+	s->augment.size = e->network->config.image;
+	s->augment.geometry = AUGMENT_NONE;
+}
+
+size_t evaluate_bytes(
+	const struct evaluator *e, const struct dataset *d, const struct augment *view, int workers)
+{
+	struct batches_settings s;
+
+	batches_of(e, view, workers, &s);
+	return evaluator_bytes(e) + e->pixels->count + e->logits->count * sizeof(real) +
+	       batches_memory(&s, d->count);
+}
+
 int evaluate(struct evaluator *e, struct dataset *d, const struct augment *view, int workers,
 	struct scores *scores, int (*each)(void *data, const struct batch *b, const real *logits),
 	void *data)
 {
-	struct batches_settings s = {
-		.augment = *view, .batch = e->batch, .shards = 1, .repeats = 1, .workers = workers};
+	struct batches_settings s;
 	uint8_t *pixels = memory_new(e->pixels->count, 1);
 	real *logits = memory_new(e->logits->count, sizeof(*logits));
 	struct batches *b = NULL;
 	int status = pixels && logits ? 0 : STATUS_SYSTEM;
 
 	memset(scores, 0, sizeof(*scores));
-	s.augment.size = e->network->config.image;
-	s.augment.geometry = AUGMENT_NONE;
+	batches_of(e, view, workers, &s);
 	if (!status)
 		status = batches_open(&b, d, &s);
 	no_mixing(e);

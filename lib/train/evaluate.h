@@ -28,6 +28,9 @@ void scores_end(struct scores *s);
 int evaluator_new(
 	struct evaluator **e, struct network *n, int64_t batch, const struct device *device);
 size_t evaluator_bytes(const struct evaluator *e);
+/* All that evaluate() needs on the host beside the network and the data. */
+size_t evaluate_bytes(const struct evaluator *e, const struct dataset *d,
+	const struct augment *view, int workers);
 /* block NULL: takes one of its own. */
 int evaluator_bind(struct evaluator *e, void *block);
 void evaluator_free(struct evaluator *e);
