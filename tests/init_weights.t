@@ -30,7 +30,7 @@ setup()
 	message $'^deit-b-distilled\t87338192\t224\t'
 	message $'^pmamba-b\t49604452\t224\t'
 	message $'^pmamba-micro-t\t'
-	[ "${#lines[@]}" -eq 16 ]
+	[ "${#lines[@]}" -eq 25 ]
 	expect 0 init-weights --list --input 32 --classes 100 --mlp-ratio 4
 	message $'^pmamba-t\t7688356\t32\t'
 	expect 0 init-weights --list --json

@@ -60,6 +60,21 @@ __attribute__((unused)) static struct network_config micro_plainmamba(int64_t di
 		.stem_convs = 1};
 }
 
+__attribute__((unused)) static struct network_config micro_vim(int64_t dim)
+{
+	return (struct network_config){.arch = "vim-test",
+		.family = NETWORK_VIM,
+		.image = 16,
+		.patch = 4,
+		.classes = 5,
+		.dim = dim,
+		.depth = 2,
+		.mlp_ratio = 2,
+		.layer_norm = 1,
+		.expand = 2,
+		.state = 3};
+}
+
 static int micro_ends(const char *name, const char *tail)
 {
 	size_t n = strlen(name), m = strlen(tail);
@@ -80,9 +95,10 @@ __attribute__((unused)) static void micro_fill(struct model *m)
 
 		for (int64_t j = 0; j < p->count; j++) {
 			host[j] = (real)(0.4 * micro_random());
-			if (one || micro_ends(p->name, ".D") || micro_ends(p->name, "running_var"))
+			if (one || micro_ends(p->name, ".D") || micro_ends(p->name, ".D_b") ||
+				micro_ends(p->name, "running_var"))
 				host[j] += 1;
-			if (micro_ends(p->name, "A_log"))
+			if (micro_ends(p->name, "_log"))
 				host[j] = (real)(log(j % last + 1.0) + 0.1 * micro_random());
 			if (p->flags & PARAM_COUNTER)
 				host[j] = 0;

@@ -35,6 +35,27 @@ static int64_t plainmamba_closed_form(const struct network_config *c)
 	       c->classes * d + c->classes;
 }
 
+static int64_t vim_closed_form(const struct network_config *c)
+{
+	int64_t d = c->dim, E = 2 * d, N = c->state, R = (d + 15) / 16,
+		norm = d + c->layer_norm * d;
+	int64_t stride = c->stride ? c->stride : c->patch, hidden = d * c->mlp_ratio;
+	int64_t grid = (c->image - c->patch) / stride + 1;
+	int64_t path = 5 * E + E * (R + 2 * N) + R * E + E + E * N + E;
+	int64_t added = hidden ? 2 * d + block_of_mlp(d, hidden) : 0;
+
+	return 3 * c->patch * c->patch * d + d + d + (grid * grid + 1) * d +
+	       c->depth * (2 * d * E + E * d + norm + 2 * path + added) + norm + c->classes * d +
+	       c->classes;
+}
+
+static int64_t closed_form(const struct network_config *c)
+{
+	return c->family == NETWORK_DEIT	 ? deit_closed_form(c)
+	       : c->family == NETWORK_PLAINMAMBA ? plainmamba_closed_form(c)
+						 : vim_closed_form(c);
+}
+
 static int64_t count(const struct network_config *c)
 {
 	struct network *n;
@@ -55,14 +76,10 @@ static void check_closed_forms(void)
 
 		for (int classes = 48; classes <= 1000; classes += 952)
 			for (int ratio = 0; ratio <= 4; ratio += 4) {
-				int64_t want;
-
 				c.classes = classes;
-				if (c.family == NETWORK_PLAINMAMBA)
-					c.mlp_ratio = ratio;
-				want = c.family == NETWORK_DEIT ? deit_closed_form(&c)
-								: plainmamba_closed_form(&c);
-				bad += count(&c) != want;
+				if (c.family != NETWORK_DEIT)
+					network_add_mlp(&c, ratio);
+				bad += count(&c) != closed_form(&c);
 			}
 		ok(!bad, "%s: the closed form of its layers", c.arch);
 	}
@@ -97,6 +114,18 @@ static const struct {
 	{"pmamba-t", 4, 224, 1000, 7898920},
 	{"pmamba-s", 4, 224, 1000, 28319848},
 	{"pmamba-b", 4, 224, 1000, 106984168},
+	{"vim-t", 0, 224, 100, 6974308},
+	{"vim-s", 0, 224, 100, 25450084},
+	{"vim-t", 0, 224, 1000, 7148008},
+	{"vim-s", 0, 224, 1000, 25796584},
+	{"vim-t", 0, 224, 0, 6955008},
+	{"vim-s", 0, 224, 0, 25411584},
+	{"vim-t", 0, 32, 100, 6937444},
+	{"vim-s", 0, 32, 100, 25376356},
+	{"vim-t-12", 0, 224, 100, 3589732},
+	{"vim-s-12", 0, 224, 100, 12930148},
+	{"vim-t-12", 4, 224, 100, 7147300},
+	{"vim-s-12", 4, 224, 100, 27123172},
 };
 
 static void check_published(void)
@@ -109,7 +138,7 @@ static void check_published(void)
 			ok(0, "%s is known", published[i].arch);
 			continue;
 		}
-		c.mlp_ratio = published[i].mlp_ratio;
+		network_add_mlp(&c, published[i].mlp_ratio);
 		c.image = published[i].image;
 		c.classes = published[i].classes ? published[i].classes : 1;
 		head = published[i].classes ? 0 : c.dim + 1;
@@ -230,6 +259,81 @@ static void check_deit_names(void)
 	network_free(n);
 }
 
+/* ViM-T as published; layers.1 stands for every layer. */
+static const struct entry vim_entries[] = {
+	{"cls_token", 3, {1, 1, 192}, 0},
+	{"pos_embed", 3, {1, 197, 192}, 0},
+	{"patch_embed.proj.weight", 4, {192, 3, 16, 16}, 1},
+	{"patch_embed.proj.bias", 1, {192}, 0},
+	{"layers.1.norm.weight", 1, {192}, 0},
+	{"layers.1.mixer.in_proj.weight", 2, {768, 192}, 1},
+	{"layers.1.mixer.conv1d.weight", 3, {384, 1, 4}, 1},
+	{"layers.1.mixer.conv1d.bias", 1, {384}, 0},
+	{"layers.1.mixer.conv1d_b.weight", 3, {384, 1, 4}, 1},
+	{"layers.1.mixer.conv1d_b.bias", 1, {384}, 0},
+	{"layers.1.mixer.x_proj.weight", 2, {44, 384}, 1},
+	{"layers.1.mixer.x_proj_b.weight", 2, {44, 384}, 1},
+	{"layers.1.mixer.dt_proj.weight", 2, {384, 12}, 1},
+	{"layers.1.mixer.dt_proj.bias", 1, {384}, 0},
+	{"layers.1.mixer.dt_proj_b.weight", 2, {384, 12}, 1},
+	{"layers.1.mixer.dt_proj_b.bias", 1, {384}, 0},
+	{"layers.1.mixer.A_log", 2, {384, 16}, 0},
+	{"layers.1.mixer.A_b_log", 2, {384, 16}, 0},
+	{"layers.1.mixer.D", 1, {384}, 0},
+	{"layers.1.mixer.D_b", 1, {384}, 0},
+	{"layers.1.mixer.out_proj.weight", 2, {192, 384}, 1},
+	{"norm_f.weight", 1, {192}, 0},
+	{"head.weight", 2, {100, 192}, 1},
+	{"head.bias", 1, {100}, 0},
+};
+
+static void check_vim_added(struct network_config c)
+{
+	struct network *n;
+
+	network_add_mlp(&c, 4);
+	c.decay_all = 1;
+	network_new(&n, &c, NULL);
+	ok(n->model->count == 415 + 24 * 7 + 1, "the added MLP: six entries a layer, and biases");
+	ok(entry_fits(n, &(struct entry){"layers.23.norm.bias", 1, {192}, 0}) &&
+			entry_fits(n, &(struct entry){"layers.23.norm2.weight", 1, {192}, 0}) &&
+			entry_fits(
+				n, &(struct entry){"layers.23.mlp.fc1.weight", 2, {768, 192}, 1}) &&
+			entry_fits(n, &(struct entry){"norm_f.bias", 1, {192}, 0}),
+		"its shapes");
+	/* timm's optimiser passes over the marks, and heeds the network's own list */
+	ok(entry_fits(n, &(struct entry){"layers.3.mixer.A_log", 2, {384, 16}, 1}) &&
+			entry_fits(n, &(struct entry){"layers.3.mixer.A_b_log", 2, {384, 16}, 1}) &&
+			entry_fits(n, &(struct entry){"layers.3.mixer.D_b", 1, {384}, 0}) &&
+			entry_fits(n, &(struct entry){"pos_embed", 3, {1, 197, 192}, 0}) &&
+			entry_fits(n, &(struct entry){"cls_token", 3, {1, 1, 192}, 0}),
+		"the release's rule of decay");
+	network_free(n);
+}
+
+static void check_vim_names(void)
+{
+	struct network_config c;
+	struct network *n;
+
+	network_find("vim-t", &c);
+	ok(c.depth == 24 && network_class_index(&c) == 98, "vim-t: 24 layers, cls at 98 of 197");
+	network_new(&n, &c, NULL);
+	ok(n->model->count == 415, "vim-t has 415 entries");
+	for (size_t i = 0; i < sizeof(vim_entries) / sizeof(vim_entries[0]); i++)
+		ok(entry_fits(n, &vim_entries[i]), "vim-t: %s", vim_entries[i].name);
+	network_free(n);
+	check_vim_added(c);
+	for (int i = 0; i < 2; i++) {
+		network_find(i ? "vim-s-plus" : "vim-t-plus", &c);
+		network_new(&n, &c, NULL);
+		ok(entry_fits(n, &(struct entry){"pos_embed", 3, {1, 730, i ? 384 : 192}, 0}) &&
+				network_class_index(&c) == 364,
+			"%s: 730 positions, cls at 364", c.arch);
+		network_free(n);
+	}
+}
+
 static int refused(const char *arch, void (*spoil)(struct network_config *c))
 {
 	struct network_config c;
@@ -265,6 +369,16 @@ static void even_kernel(struct network_config *c)
 	c->kernel = 4;
 }
 
+static void odd_stride(struct network_config *c)
+{
+	c->stride = 7;
+}
+
+static void no_state(struct network_config *c)
+{
+	c->state = 0;
+}
+
 static void too_deep(struct network_config *c)
 {
 	c->depth = NETWORK_LAYERS + 1;
@@ -279,13 +393,16 @@ int main(void)
 	check_published();
 	check_names();
 	check_deit_names();
-	ok(network_find("deit-x", &c) == STATUS_USAGE && strstr(error_message(), "pmamba-micro-b"),
+	check_vim_names();
+	ok(network_find("deit-x", &c) == STATUS_USAGE && strstr(error_message(), "vim-micro-b"),
 		"an unknown name: the known ones are listed");
 	ok(refused("deit-t", no_grid) && refused("pmamba-t", no_grid), "no multiple of the patch");
 	ok(refused("deit-t", odd_heads), "a width that heads do not divide");
 	ok(refused("pmamba-t", odd_patch), "an odd patch");
 	ok(refused("pmamba-t", even_kernel), "an even kernel");
 	ok(refused("pmamba-t", too_deep), "too many layers");
+	ok(refused("vim-t", odd_stride), "a stride that does not reach the border");
+	ok(refused("vim-t", no_state), "a scan without states");
 	for (int i = 0; network_at(i); i++) {
 		c = *network_at(i);
 		c.drop_path = 0.1;
@@ -293,6 +410,7 @@ int main(void)
 		ok(!network_config_read(&back, text) && !strcmp(c.arch, back.arch) &&
 				deit_closed_form(&c) == deit_closed_form(&back) &&
 				plainmamba_closed_form(&c) == plainmamba_closed_form(&back) &&
+				vim_closed_form(&c) == vim_closed_form(&back) &&
 				c.heads == back.heads && c.drop_path == back.drop_path &&
 				c.family == back.family,
 			"%s: its config as JSON and back", c.arch);

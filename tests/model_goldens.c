@@ -29,6 +29,8 @@ struct golden {
 	.family = NETWORK_PLAINMAMBA, .classes = 10, .depth = 2, .dim = 32, .patch = 8,            \
 	.expand = 2, .kernel = 7
 
+#define VIM .family = NETWORK_VIM, .classes = 10, .depth = 2, .expand = 2
+
 static const struct golden goldens[] = {
 	{"deit-tiny", {"deit", DEIT, .image = 32, .patch = 8, .dim = 48}},
 	{"deit-tiny-distilled", {"deit", DEIT, .image = 32, .patch = 8, .dim = 48, .distilled = 1}},
@@ -39,6 +41,11 @@ static const struct golden goldens[] = {
 		{"pmamba", PMAMBA, .image = 40, .state = 16, .stem = 64, .stem_convs = 2}},
 	{"plainmamba-mlp-tiny", {"pmamba", PMAMBA, .image = 24, .state = 8, .stem = 16,
 					.stem_convs = 1, .mlp_ratio = 2, .scan_order = 1}},
+	{"vim-tiny", {"vim", VIM, .image = 40, .patch = 8, .dim = 24, .state = 16}},
+	{"vim-plus-tiny", {"vim", .family = NETWORK_VIM, .classes = 10, .depth = 1, .expand = 2,
+				  .image = 20, .patch = 8, .stride = 4, .dim = 24, .state = 16}},
+	{"vim-mlp-tiny", {"vim", VIM, .image = 32, .patch = 8, .dim = 32, .state = 8,
+				 .mlp_ratio = 2, .layer_norm = 1}},
 };
 
 static char folder[] = "/tmp/model_goldens.XXXXXX";
@@ -187,7 +194,7 @@ static const char *golden_name(const struct running *r, const char *ours)
 {
 	static char name[NAME_SIZE];
 
-	if (r->golden->config.family == NETWORK_DEIT || !strncmp(ours, "head.", 5))
+	if (r->golden->config.family != NETWORK_PLAINMAMBA || !strncmp(ours, "head.", 5))
 		return ours;
 	snprintf(name, sizeof(name), "backbone.%s", ours);
 	return name;
@@ -375,6 +382,26 @@ static void test_network(const struct golden *g, const struct device *device)
 	network_free(r.net);
 }
 
+/* The same with a class token's row in the middle, which stays what it is. */
+static void test_middle(const real *grid, const real *want, int side)
+{
+	struct network_config c = {.family = NETWORK_VIM, .image = 64, .patch = 16};
+	struct position_table from = positions_of(&c, 4), to = positions_of(&c, side);
+	real in[17 * 3], out[197 * 3];
+	int64_t at = side * side / 2;
+
+	memcpy(in, grid, 8 * 3 * sizeof(*in));
+	memcpy(in + 9 * 3, grid + 8 * 3, 8 * 3 * sizeof(*in));
+	for (int i = 0; i < 3; i++)
+		in[8 * 3 + i] = 70 + i;
+	positions_resize(in, &from, out, &to, 3, 0);
+	ok(positions_rows(&to) == side * side + 1 && out[at * 3] == 70 && out[at * 3 + 2] == 72 &&
+			!memcmp(out, want, at * 3 * sizeof(*out)) &&
+			!memcmp(out + (at + 1) * 3, want + at * 3,
+				(side * side - at) * 3 * sizeof(*out)),
+		"positions: %d x %d around a class token", side, side);
+}
+
 static void test_positions(void)
 {
 	static const char *const sides[] = {"3", "5", "7", "14"};
@@ -391,8 +418,10 @@ static void test_positions(void)
 	for (int i = 0; i < 4; i++) {
 		int side = atoi(sides[i]);
 
-		positions_resize(in, 4, out, side, 3, 0);
+		positions_resize(
+			in, &(struct position_table){4}, out, &(struct position_table){side}, 3, 0);
 		compare(c, "positions", sides[i], out, side * side * 3);
+		test_middle(in, out, side);
 	}
 	free(table);
 	checkpoint_close(&c);

@@ -49,6 +49,26 @@ static tensor build_permute_tokens(struct program *p, const int64_t *n)
 	return add(p, permute_tokens(p, x, order), x);
 }
 
+/* n: batch, C, then lengths of three; the first is taken twice */
+static tensor build_concat_tokens(struct program *p, const int64_t *n)
+{
+	tensor a = case_input(p, "a", 3, n[0], n[2], n[1], 0);
+	tensor b = case_input(p, "b", 3, n[0], n[3], n[1], 0);
+	tensor c = case_input(p, "c", 3, n[0], n[4], n[1], 0);
+
+	return concat_tokens(p, 4, (tensor[]){a, b, a, c}, (real)0.5);
+}
+
+/* n: batch, L, C; of what an op stores: halves where a program keeps them */
+static tensor build_concat_halves(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 3, n[0], n[1], n[2], 0);
+	tensor y = dwconv1d_silu(p, x, case_input(p, "weight", 3, n[2], 1, 4, 0),
+		case_input(p, "bias", 1, n[2], 0, 0, 0), 1, NULL);
+
+	return concat_tokens(p, 2, (tensor[]){y, y}, (real)0.5);
+}
+
 /* n: batch, height, width, C, k */
 static tensor build_patches(struct program *p, const int64_t *n)
 {
@@ -151,6 +171,10 @@ static const struct op_case cases_image[] = {
 	{"pool_tokens", build_pool_tokens, {2, 8, 8, 48, 2, 4}},
 	{"permute_tokens", build_permute_tokens, {3, 31, 33}},
 	{"permute_tokens", build_permute_tokens, {5, 197, 48}},
+	{"concat_tokens", build_concat_tokens, {3, 33, 31, 1, 5}},
+	{"concat_tokens", build_concat_tokens, {5, 48, 1, 196, 33}},
+	{"concat_tokens of halves", build_concat_halves, {3, 31, 33}},
+	{"concat_tokens of halves", build_concat_halves, {5, 197, 48}},
 	{"patches", build_patches, {3, 8, 4, 3, 4}},
 	{"patches", build_patches, {5, 64, 64, 3, 16}},
 	{"residual", build_residual, {8, 3, 33}},
@@ -165,6 +189,7 @@ static const struct op_case cases_image[] = {
 	{"conv2d patches", build_conv2d, {1, 17, 33, 72, 8, 8, 1}},
 	{"conv2d", build_conv2d, {1, 9, 5, 7, 5, 3, 3}},
 	{"conv2d", build_conv2d, {2, 1, 3, 5, 1, 1, 1}},
+	{"conv2d overlapping patches", build_conv2d, {2, 32, 3, 17, 16, 8, 1}},
 	{"conv2d", build_conv2d, {3, 9, 24, 112, 3, 2, 1}},
 	{"conv2d twice", build_conv2d_twice, {2, 9, 16, 16, 3, 1, 2}},
 	{"conv2d patches twice", build_conv2d_twice, {2, 9, 16, 16, 4, 4, 1}},

@@ -139,7 +139,7 @@ static int prepare(struct bench *b)
 	TRY(cli_open_device(&b->device));
 	TRY(config_of(b->o, b->o->arch, 0, &in.student));
 	if (b->o->mlp_ratio >= 0)
-		in.student.mlp_ratio = b->o->mlp_ratio;
+		network_add_mlp(&in.student, b->o->mlp_ratio);
 	TRY(make_teacher(b, in.student.classes));
 	in.device = b->device;
 	in.teacher = b->teacher;

@@ -14,17 +14,19 @@ enum {
 	KEY_CLASSES,
 	KEY_MLP,
 	KEY_DEPTH,
+	KEY_NORM,
 	KEY_ORDER,
 	KEY_FINITE
 };
 
+static const char *const norms[] = {"rms", "layer", NULL};
 static const char *const orders[] = {"raster", "scan", NULL};
 
 struct options {
 	const char *in, *arch, *out, *key;
 	int64_t input, patch, classes, depth;
 	double mlp_ratio;
-	int order, check_finite;
+	int norm, order, check_finite;
 };
 
 static const struct argp_option table[] = {
@@ -42,6 +44,10 @@ static const struct argp_option table[] = {
 	{"depth", KEY_DEPTH, "N", 0, "Layers (default: the architecture's)", 0},
 	{"mlp-ratio", KEY_MLP, "R", 0,
 		"Hidden width of the MLP over the width; 0: a student's block as published", 0},
+	{"norm", KEY_NORM, "rms|layer", 0,
+		"ViM's norms (default: layer with an added MLP, as TransMamba has it, else rms, as "
+		"published)",
+		0},
 	{"param-order", KEY_ORDER, "raster|scan", 0,
 		"PlainMamba: delta, B and C in raster order, as in the public code, or along the "
 		"scan (default raster)",
@@ -79,6 +85,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_MLP:
 		o->mlp_ratio = cli_number(state, "--mlp-ratio", arg, 0, 64);
 		return 0;
+	case KEY_NORM:
+		o->norm = cli_choice(state, "--norm", arg, norms);
+		return 0;
 	case KEY_ORDER:
 		o->order = cli_choice(state, "--param-order", arg, orders);
 		return 0;
@@ -105,7 +114,9 @@ static int configure(const struct options *o, struct network_config *c)
 	c->patch = o->patch ? o->patch : c->patch;
 	c->classes = o->classes ? o->classes : c->classes;
 	c->depth = o->depth ? o->depth : c->depth;
-	c->mlp_ratio = o->mlp_ratio >= 0 ? o->mlp_ratio : c->mlp_ratio;
+	if (o->mlp_ratio >= 0)
+		network_add_mlp(c, o->mlp_ratio);
+	c->layer_norm = o->norm >= 0 && c->family == NETWORK_VIM ? o->norm : c->layer_norm;
 	c->scan_order = o->order;
 	return 0;
 }
@@ -176,15 +187,19 @@ int main(int argc, char **argv)
 	static const struct argp argp = {table, parse, "CHECKPOINT",
 		"Reads weights that a public project has published: safetensors (one file, or the "
 		"index of several) or .pth (both forms; nothing in it is ever run). Names are "
-		"those of timm, of Hugging Face's ViT and DeiT, of PlainMamba's code, or of the "
-		"TransMamba release; which ones is found out. What does not match is listed, and "
+		"those of timm, of Hugging Face's ViT and DeiT, of PlainMamba's code, of the "
+		"TransMamba release, or of Vim's code; which ones is found out. What does not "
+		"match is listed, and "
 		"nothing is written.\v"
 		"Examples:\n"
 		"  import-weights deit_tiny_patch16_224-a1311bcf.pth --arch deit-t -o deit-t.h5\n"
 		"  import-weights model.safetensors --arch deit-s --classes 100 -o start.h5\n"
-		"  import-weights l2.pth --arch pmamba-s --depth 24 --classes 1000 -o l2.h5\n",
+		"  import-weights l2.pth --arch pmamba-s --depth 24 --classes 1000 -o l2.h5\n"
+		"  import-weights vim_t_midclstok_76p1acc.pth --arch vim-t --classes 1000 \\\n"
+		"    --ckpt-key model_ema -o vim.h5\n"
+		"  import-weights vim_t_midclstok_ft_78p3acc.pth --arch vim-t-plus -o vim.h5\n",
 		0, 0, 0};
-	struct options o = {.mlp_ratio = -1};
+	struct options o = {.mlp_ratio = -1, .norm = -1};
 
 	cli_start(&argp, argc, argv, &o, CLI_SEED | CLI_PROVENANCE);
 	return cli_end(run(&o));

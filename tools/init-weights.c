@@ -16,12 +16,14 @@ enum {
 	KEY_CLASSES,
 	KEY_MLP,
 	KEY_DEPTH,
+	KEY_NORM,
 	KEY_ORDER,
 	KEY_INIT,
 	KEY_FROM,
 	KEY_LIST
 };
 
+static const char *const norms[] = {"rms", "layer", NULL};
 static const char *const orders[] = {"raster", "scan", NULL};
 static const char *const inits[] = {"upstream", "tm", NULL};
 
@@ -29,7 +31,7 @@ struct options {
 	const char *arch, *out, *from;
 	int64_t input, patch, classes, depth;
 	double mlp_ratio;
-	int order, init, list;
+	int norm, order, init, list;
 };
 
 static const struct argp_option table[] = {{"arch", 'a', "NAME", 0, "Architecture; see --list", 0},
@@ -40,6 +42,10 @@ static const struct argp_option table[] = {{"arch", 'a', "NAME", 0, "Architectur
 	{"depth", KEY_DEPTH, "N", 0, "Layers (default: the architecture's)", 0},
 	{"mlp-ratio", KEY_MLP, "R", 0,
 		"Hidden width of the MLP over the width; 0: a student's block as published", 0},
+	{"norm", KEY_NORM, "rms|layer", 0,
+		"ViM's norms (default: layer with an added MLP, as TransMamba has it, else rms, as "
+		"published)",
+		0},
 	{"param-order", KEY_ORDER, "raster|scan", 0,
 		"PlainMamba: delta, B and C stay in raster order as in the public code, or follow "
 		"the "
@@ -81,6 +87,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_MLP:
 		o->mlp_ratio = cli_number(state, "--mlp-ratio", arg, 0, 64);
 		return 0;
+	case KEY_NORM:
+		o->norm = cli_choice(state, "--norm", arg, norms);
+		return 0;
 	case KEY_ORDER:
 		o->order = cli_choice(state, "--param-order", arg, orders);
 		return 0;
@@ -110,7 +119,9 @@ static void apply(const struct options *o, struct network_config *c)
 	c->patch = o->patch ? o->patch : c->patch;
 	c->classes = o->classes ? o->classes : c->classes;
 	c->depth = o->depth ? o->depth : c->depth;
-	c->mlp_ratio = o->mlp_ratio >= 0 ? o->mlp_ratio : c->mlp_ratio;
+	if (o->mlp_ratio >= 0)
+		network_add_mlp(c, o->mlp_ratio);
+	c->layer_norm = o->norm >= 0 && c->family == NETWORK_VIM ? o->norm : c->layer_norm;
 	c->scan_order = o->order >= 0 ? o->order : c->scan_order;
 	c->release_init = o->init >= 0 ? o->init : c->release_init;
 }
@@ -206,7 +217,7 @@ int main(int argc, char **argv)
 		"student.h5\n"
 		"  init-weights --from deit-imagenet.h5 --classes 100 -o teacher.h5\n",
 		0, 0, 0};
-	struct options o = {.mlp_ratio = -1, .order = -1, .init = -1};
+	struct options o = {.mlp_ratio = -1, .norm = -1, .order = -1, .init = -1};
 
 	cli_start(&argp, argc, argv, &o, CLI_SEED | CLI_PROVENANCE | CLI_JSON);
 	return cli_end(run(&o));

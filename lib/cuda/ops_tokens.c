@@ -1,3 +1,4 @@
+#include "kernels/concat_cuda.h"
 #include "kernels/elementwise_cuda.h"
 #include "kernels/tokens_cuda.h"
 #include "lib/cuda/cuda.h"
@@ -89,3 +90,25 @@ static void permute_tokens_bwd(const struct call *c, const struct run *r)
 }
 
 OP_ROW(permute_tokens);
+
+static void concat_tokens_fwd(const struct call *c, const struct run *r)
+{
+	const struct concat *p = c->params;
+	int64_t from = 0;
+
+	for (int i = 0; i < p->n; from += p->len[i++])
+		concat_tokens_cuda(p, array_out(c, 0), array_in(c, i), from, p->len[i]);
+}
+
+static void concat_tokens_bwd(const struct call *c, const struct run *r)
+{
+	const struct concat *p = c->params;
+	int64_t from = 0;
+
+	for (int i = 0; i < p->n; from += p->len[i++])
+		if (array_dx(c, i).data)
+			concat_tokens_cuda_backward(
+				p, array_dx(c, i), call_acc(c, i), array_dy(c, 0), from, p->len[i]);
+}
+
+OP_ROW(concat_tokens);

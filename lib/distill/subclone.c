@@ -282,16 +282,17 @@ static void copy_positions(struct work *w)
 	struct param *s = model_find(w->student->model, "pos_embed");
 	struct param *t = teacher_values(w, "pos_embed");
 	int64_t from = network_grid(&w->after->config), to = network_grid(&w->student->config);
-	int64_t skip = network_extra_tokens(&w->after->config) * w->dim_t;
+	struct position_table old = positions_of(&w->after->config, from);
+	struct position_table new = positions_of(&w->student->config, to);
 	real *small;
 
 	if (!s || !t)
 		return;
-	small = memory_new(to * to * w->dim_t, sizeof(*small));
+	small = memory_new(positions_rows(&new) * w->dim_t, sizeof(*small));
 	if (!small)
 		return;
-	positions_resize(w->a + skip, from, small, to, w->dim_t, 1);
-	for (int64_t i = 0; i < to * to; i++)
+	positions_resize(w->a, &old, small, &new, w->dim_t, 1);
+	for (int64_t i = 0; i < positions_rows(&new); i++)
 		for (int64_t c = 0; c < w->dim_s; c++)
 			w->b[i * w->dim_s + c] = small[i * w->dim_t + w->J[c]];
 	free(small);
@@ -324,15 +325,53 @@ static int copy_layer(struct work *w, int64_t i)
 	return 0;
 }
 
+/* What a student calls its last parts. */
+static const struct names {
+	const char *norm, *head;
+} names_of[] = {
+	[NETWORK_PLAINMAMBA] = {"ln1", "head.fc"},
+	[NETWORK_VIM] = {"norm_f", "head"},
+};
+
+/* Patches of one convolution, where the teacher's kernel is as large. */
+static void copy_patches(struct work *w)
+{
+	const struct network_config *s = &w->student->config;
+
+	if (s->family != NETWORK_VIM)
+		note(w, "patch_embed", "fresh, a convolutional stem has no counterpart");
+	else if (s->patch != w->after->config.patch)
+		note(w, "patch_embed", "fresh, the teacher's kernel is of another size");
+	else
+		copy_pair(w, "patch_embed.proj", "patch_embed.proj", w->J, NULL, 1);
+}
+
+/* One row; absent on either side, nothing. */
+static void copy_class_token(struct work *w)
+{
+	struct param *s = model_find(w->student->model, "cls_token");
+
+	if (!s || !teacher_values(w, "cls_token"))
+		return;
+	for (int64_t c = 0; c < w->dim_s; c++)
+		w->b[c] = w->a[w->J[c]];
+	put(w, s);
+}
+
 static void copy_ends(struct work *w)
 {
+	const struct names *names = &names_of[w->student->config.family];
+
 	copy_positions(w);
-	note(w, "patch_embed", "fresh, a convolutional stem has no counterpart");
-	copy_pair(w, "ln1", "norm", w->J, NULL, 1);
+	copy_patches(w);
+	copy_class_token(w);
+	copy_pair(w, names->norm, "norm", w->J, NULL, 1);
 	if (w->student->config.classes == w->after->config.classes)
-		copy_pair(w, "head.fc", "head", NULL, w->J, 1);
+		copy_pair(w, names->head, "head", NULL, w->J, 1);
 	else
 		note(w, "head", "fresh, another number of classes");
+	if (w->student->config.family == NETWORK_VIM && !w->student->config.layer_norm)
+		note(w, "norms", "without bias, RMSNorms have none");
 }
 
 /* --- the whole --- */
@@ -345,7 +384,7 @@ static int check(const struct work *w)
 	if (a->family != NETWORK_DEIT || b->family != NETWORK_DEIT)
 		return error(STATUS_DATA, "subcloning takes from a DeiT, %s is none",
 			a->family != NETWORK_DEIT ? a->arch : b->arch);
-	if (s->family != NETWORK_PLAINMAMBA)
+	if (s->family != NETWORK_PLAINMAMBA && s->family != NETWORK_VIM)
 		return error(STATUS_DATA, "subcloning into %s is not known", s->arch);
 	if (a->dim != b->dim || a->depth != b->depth || a->image != b->image ||
 		a->patch != b->patch || a->classes != b->classes || a->mlp_ratio != b->mlp_ratio ||

@@ -9,8 +9,8 @@
  *	hidden units	per layer: mean(G_fc1[k, J]) / mean(G_fc1) + G_b1[k] / mean(G_b1) +
  *			mean(G_fc2[J, k]) / mean(G_fc2); the 4 D_S smallest, ascending
  *
- * Copied are norms, MLP, positions, class token, patch embedding (equal kernel), head (equal
- * classes); everything inside the SSM stays as it is in the student. Layers: the first
+ * Copied are norms, MLP, positions (ViM's class token's row goes to the middle), class token, patch
+ * embedding (equal kernel), head (equal classes); everything inside the SSM stays as it is in the student. Layers: the first
  * n_init_layers. A tensor whose teacher is narrower stays fresh.
  */
 #ifndef DISTILL_SUBCLONE_H

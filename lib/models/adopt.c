@@ -33,15 +33,15 @@ __attribute__((format(printf, 2, 3))) static void note(struct adopted *a, const 
 static int resize(struct network *n, const struct network_config *from, struct param *p,
 	struct h5 *f, const int64_t *shape)
 {
-	int64_t extra = network_extra_tokens(from), dim = shape[2];
-	int64_t old = network_grid(from), new = network_grid(&n->config);
+	struct position_table old = positions_of(from, network_grid(from));
+	struct position_table new = positions_of(&n->config, network_grid(&n->config));
+	int64_t dim = shape[2];
 	real *in = memory_new(shape[1] * dim, sizeof(*in));
 	real *out = memory_new(p->count, sizeof(*out));
 	int status = in && out ? h5_get(f, p->name, H5_REAL, 3, shape, in) : STATUS_SYSTEM;
 
 	if (!status) {
-		memcpy(out, in, extra * dim * sizeof(*out));
-		positions_resize(in + extra * dim, old, out + extra * dim, new, dim, 0);
+		positions_resize(in, &old, out, &new, dim, 0);
 		param_put(n->model, p, out);
 	}
 	free(in);

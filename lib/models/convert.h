@@ -27,11 +27,17 @@ struct import_options {
 int weights_import(const struct checkpoint *c, const struct network_config *config,
 	const struct import_options *o, struct h5 *out);
 
+struct export_options {
+	const char *spelling; /* see spelling_find */
+	int strict;	      /* tensors that the public code has not are refused instead of said */
+	convert_say say;
+};
+
 /*
- * The other way, to a safetensors file. spelling: see spelling_find; STATUS_USAGE when the network
- * has none of that name. Types stay as in the file; metadata holds format "pt", arch, config and
- * the content hash.
+ * The other way, to a safetensors file. STATUS_USAGE when the network has no spelling of that name.
+ * Types stay as in the file; metadata holds format "pt", arch, config and the content hash. What is
+ * added to the public code's network (an MLP, LayerNorms' biases) keeps the names it has here.
  */
-int weights_export(struct h5 *in, const char *spelling, const char *path);
+int weights_export(struct h5 *in, const struct export_options *o, const char *path);
 
 #endif

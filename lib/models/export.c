@@ -20,7 +20,9 @@ struct export
 {
 	struct h5 *in;
 	const struct network *net;
+	const struct network *published; /* names alone: without what was added */
 	const struct spelling *spelling;
+	const struct export_options *options;
 	struct piece *pieces;
 	struct safetensors_item *items;
 	int count, room;
@@ -132,18 +134,80 @@ static int write_file(struct export *ex, const char *path)
 	return status;
 }
 
-static int find_spelling(struct export *ex, const char *name)
+static int find_spelling(struct export *ex)
 {
-	ex->spelling = spelling_find(&ex->net->config, name);
+	ex->spelling = spelling_find(&ex->net->config, ex->options->spelling);
 	if (!ex->spelling)
-		return error(
-			STATUS_USAGE, "%s has no names called '%s'", ex->net->config.arch, name);
+		return error(STATUS_USAGE, "%s has no names called '%s'", ex->net->config.arch,
+			ex->options->spelling);
 	return 0;
 }
 
-int weights_export(struct h5 *in, const char *spelling, const char *path)
+/* The name with '#' for its numbers: that of every layer. */
+static void pattern_of(char out[NAME_SIZE], const char *name)
 {
-	struct export ex = {.in = in};
+	while (*name) {
+		size_t digits = strspn(name, "0123456789");
+
+		*out++ = digits ? '#' : *name;
+		name += digits ? digits : 1;
+	}
+	*out = 0;
+}
+
+static int is_added(const struct export *ex, const struct piece *piece)
+{
+	return !model_find(ex->published->model, piece->param->name);
+}
+
+/* Says each kind of tensor that the public code's network has not, once. */
+static int say_added(struct export *ex)
+{
+	char pattern[NAME_SIZE], other[NAME_SIZE];
+	int added = 0;
+
+	for (int i = 0; i < ex->count; i++) {
+		int first = 1, count = 0;
+
+		if (!is_added(ex, &ex->pieces[i]))
+			continue;
+		added++;
+		pattern_of(pattern, ex->pieces[i].name);
+		for (int k = 0; k < ex->count; k++) {
+			pattern_of(other, ex->pieces[k].name);
+			if (strcmp(pattern, other) || !is_added(ex, &ex->pieces[k]))
+				continue;
+			first = first && k >= i;
+			count++;
+		}
+		if (first && !ex->options->strict)
+			ex->options->say("%s: %d tensors beyond those of %s", pattern, count,
+				ex->spelling->source);
+	}
+	if (added && ex->options->strict)
+		return error(STATUS_DATA,
+			"%s: %d tensors are not part of %s, such as the added MLP's: export "
+			"without --strict",
+			h5_path(ex->in), added, ex->spelling->source);
+	return 0;
+}
+
+static int find_added(struct export *ex)
+{
+	struct network_config config = network_as_published(&ex->net->config);
+	struct network *published;
+	int status;
+
+	TRY(network_new(&published, &config, NULL));
+	ex->published = published;
+	status = say_added(ex);
+	network_free(published);
+	return status;
+}
+
+int weights_export(struct h5 *in, const struct export_options *o, const char *path)
+{
+	struct export ex = {.in = in, .options = o};
 	struct network_config config;
 	struct network *net;
 	int status;
@@ -151,9 +215,11 @@ int weights_export(struct h5 *in, const char *spelling, const char *path)
 	TRY(weights_config(in, &config));
 	TRY(error_context(network_new(&net, &config, NULL), "%s", h5_path(in)));
 	ex.net = net;
-	status = find_spelling(&ex, spelling);
+	status = find_spelling(&ex);
 	if (!status)
 		status = collect(&ex);
+	if (!status)
+		status = find_added(&ex);
 	if (!status)
 		status = write_file(&ex, path);
 	free(ex.pieces);

@@ -227,18 +227,18 @@ static int read_real(const struct import *im, const struct tensor_view *v, real 
 
 static int resize(const struct import *im, const struct source *s, real *out)
 {
-	int64_t extra = network_extra_tokens(&im->net->config), dim = s->param->shape[2];
-	int64_t from = grid_side(s->part[0]->shape[1] - extra);
-	int64_t to = network_grid(&im->net->config);
+	const struct network_config *c = &im->net->config;
+	int64_t extra = network_extra_tokens(c), dim = s->param->shape[2];
+	struct position_table from = positions_of(c, grid_side(s->part[0]->shape[1] - extra));
+	struct position_table to = positions_of(c, network_grid(c));
 	real *in = memory_new(s->part[0]->count, sizeof(*in));
 	int status = in ? read_real(im, s->part[0], in) : STATUS_SYSTEM;
 
 	if (!status) {
-		memcpy(out, in, extra * dim * sizeof(*out));
-		positions_resize(in + extra * dim, from, out + extra * dim, to, dim, 0);
+		positions_resize(in, &from, out, &to, dim, 0);
 		im->options->say("%s: grid of %lld x %lld resized to %lld x %lld, bicubic",
-			s->param->name, (long long)from, (long long)from, (long long)to,
-			(long long)to);
+			s->param->name, (long long)from.grid, (long long)from.grid,
+			(long long)to.grid, (long long)to.grid);
 	}
 	free(in);
 	return status;

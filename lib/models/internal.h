@@ -46,5 +46,8 @@ void deit_build(struct network *n, struct program *p, tensor image, const struct
 int plainmamba_new(struct network *n);
 void plainmamba_build(struct network *n, struct program *p, tensor image,
 	const struct network_want *want, struct network_out *out);
+int vim_new(struct network *n);
+void vim_build(struct network *n, struct program *p, tensor image, const struct network_want *want,
+	struct network_out *out);
 
 #endif

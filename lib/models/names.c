@@ -46,6 +46,7 @@ static const struct spelling spellings[] = {
 	{"hf", NETWORK_DEIT, 1, "deit.", hf_distilled, pooler, "Hugging Face's DeiT"},
 	{"public", NETWORK_PLAINMAMBA, -1, "", plainmamba_public, averages, "PlainMamba's code"},
 	{"own", NETWORK_PLAINMAMBA, -1, "", same, averages, "the TransMamba release"},
+	{"public", NETWORK_VIM, -1, "", same, averages, "Vim's code"},
 };
 
 const struct spelling *spelling_at(int i)
@@ -59,6 +60,8 @@ const struct spelling *spelling_find(const struct network_config *c, const char 
 
 	if (c->family == NETWORK_DEIT && (!strcmp(name, "public") || !strcmp(name, "own")))
 		name = "timm";
+	if (c->family == NETWORK_VIM && !strcmp(name, "own"))
+		name = "public";
 	for (int i = 0; (s = spelling_at(i)); i++)
 		if (s->family == c->family && !strcmp(s->name, name) &&
 			(s->distilled < 0 || s->distilled == c->distilled))

@@ -1,7 +1,8 @@
 /*
  * Parameter names of published checkpoints, as tables of patterns beside our own.
  *
- * Ours: DeiT as in timm and the original release, PlainMamba as in the TransMamba release. A weight
+ * Ours: DeiT as in timm and the original release, PlainMamba as in the TransMamba release, ViM as in
+ * its own code. A weight
  * of ours may be several tensors of theirs, stacked along the rows (attention's q, k and v).
  */
 #ifndef MODELS_NAMES_H
@@ -29,7 +30,8 @@ struct spelling {
 
 /* NULL after the last. */
 const struct spelling *spelling_at(int i);
-/* Of a network's family and form; "public" is "timm" for DeiT. NULL when there is none. */
+/* Of a network's family and form; "public" is "timm" for DeiT, "own"
+ * "public" for ViM. NULL when there is none. */
 const struct spelling *spelling_find(const struct network_config *c, const char *name);
 
 /* 1 when a rule fits; part and parts are set (0 of 1 for a whole). */

@@ -31,6 +31,17 @@
 		.kernel = 7, .stem = 16, .stem_convs = 1                                           \
 	}
 
+#define VIM(name, d, n, s, k)                                                                      \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_VIM, .image = 224, .patch = 16, .stride = s,       \
+		.classes = k, .dim = d, .depth = n, .expand = 2, .state = 16                       \
+	}
+#define MICRO_VIM(name, d)                                                                         \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_VIM, .image = 32, .patch = 8, .classes = 48,       \
+		.dim = d, .depth = 4, .mlp_ratio = 4, .layer_norm = 1, .expand = 2, .state = 8     \
+	}
+
 static const struct network_config architectures[] = {
 	DEIT("deit-t", 192, 3, 0),
 	DEIT("deit-s", 384, 6, 0),
@@ -41,12 +52,23 @@ static const struct network_config architectures[] = {
 	PLAINMAMBA("pmamba-t", 192, 12, 2, 100),
 	PLAINMAMBA("pmamba-s", 384, 12, 2, 100),
 	PLAINMAMBA("pmamba-b", 768, 12, 2, 100),
+	VIM("vim-t", 192, 24, 0,
+		100), /* as TransMamba's Table 1 counts them; it prints 12 layers */
+	VIM("vim-s", 384, 24, 0, 100),
+	VIM("vim-t-12", 192, 12, 0, 100),
+	VIM("vim-s-12", 384, 12, 0, 100),
+	VIM("vim-t-plus", 192, 24, 8,
+		1000), /* overlapping patches: the published files of 730 positions */
+	VIM("vim-s-plus", 384, 24, 8, 1000),
 	MICRO_DEIT("deit-micro-t", 48),
 	MICRO_DEIT("deit-micro-s", 64),
 	MICRO_DEIT("deit-micro-b", 80),
 	MICRO_PLAINMAMBA("pmamba-micro-t", 32),
 	MICRO_PLAINMAMBA("pmamba-micro-s", 48),
 	MICRO_PLAINMAMBA("pmamba-micro-b", 64),
+	MICRO_VIM("vim-micro-t", 32),
+	MICRO_VIM("vim-micro-s", 48),
+	MICRO_VIM("vim-micro-b", 64),
 };
 
 const struct network_config *network_at(int i)
@@ -102,10 +124,24 @@ static const struct field fields[] = {
 	FIELD(FIELD_INT, release_init, 0, 1),
 	FIELD(FIELD_INT, decay_all, 0, 1),
 	FIELD(FIELD_REAL, drop_path, 0, 0.99),
+	FIELD(FIELD_INT64, stride, 0, 512),
+	FIELD(FIELD_INT, layer_norm, 0, 1),
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
-static const char *const families[] = {"deit", "plainmamba"};
+/* In the order of enum network_family. */
+static const struct family {
+	const char *name;
+	int (*declare)(struct network *n);
+	void (*build)(struct network *n, struct program *p, tensor image,
+		const struct network_want *want, struct network_out *out);
+	int64_t directions;
+} families[] = {
+	{"deit", deit_new, deit_build, 1},
+	{"plainmamba", plainmamba_new, plainmamba_build, 4},
+	{"vim", vim_new, vim_build, 2},
+};
+#define N_FAMILIES (int)(sizeof(families) / sizeof(families[0]))
 
 char *network_config_text(const struct network_config *c)
 {
@@ -113,7 +149,7 @@ char *network_config_text(const struct network_config *c)
 	char *text;
 
 	json_object_set_new(o, "arch", json_string(c->arch));
-	json_object_set_new(o, "family", json_string(families[c->family]));
+	json_object_set_new(o, "family", json_string(families[c->family].name));
 	for (size_t i = 0; i < N_FIELDS; i++) {
 		const char *at = (const char *)c + fields[i].offset;
 
@@ -161,8 +197,8 @@ static int read_names(struct network_config *c, json_t *o)
 	if (!arch || strlen(arch) >= sizeof(c->arch))
 		return error(STATUS_DATA, "config: arch is missing or too long");
 	strcpy(c->arch, arch);
-	for (int i = 0; i < 2; i++)
-		if (family && !strcmp(family, families[i])) {
+	for (int i = 0; i < N_FAMILIES; i++)
+		if (family && !strcmp(family, families[i].name)) {
 			c->family = i;
 			return 0;
 		}
@@ -190,24 +226,51 @@ int network_config_read(struct network_config *c, const char *json)
 
 /* --- geometry --- */
 
+int64_t network_stride(const struct network_config *c)
+{
+	return c->stride > 0 ? c->stride : c->patch;
+}
+
 int64_t network_grid(const struct network_config *c)
 {
-	return c->patch > 0 ? c->image / c->patch : 0;
+	if (c->patch < 1 || c->image < c->patch)
+		return 0;
+	return (c->image - c->patch) / network_stride(c) + 1;
 }
 
 int64_t network_extra_tokens(const struct network_config *c)
 {
-	return c->family == NETWORK_DEIT ? 1 + c->distilled : 0;
+	return c->family == NETWORK_DEIT ? 1 + c->distilled : c->family == NETWORK_VIM;
+}
+
+int64_t network_class_index(const struct network_config *c)
+{
+	return c->family == NETWORK_VIM ? network_grid(c) * network_grid(c) / 2 : 0;
 }
 
 int64_t network_directions(const struct network_config *c)
 {
-	return c->family == NETWORK_PLAINMAMBA ? 4 : 1;
+	return families[c->family].directions;
+}
+
+void network_add_mlp(struct network_config *c, double ratio)
+{
+	c->mlp_ratio = ratio;
+	c->layer_norm = c->family == NETWORK_VIM && ratio > 0;
+}
+
+struct network_config network_as_published(const struct network_config *c)
+{
+	struct network_config published = *c;
+
+	if (c->family == NETWORK_PLAINMAMBA || c->family == NETWORK_VIM)
+		network_add_mlp(&published, 0);
+	return published;
 }
 
 static int check_config(const struct network_config *c)
 {
-	if (c->image < c->patch || c->patch < 1 || c->image % c->patch)
+	if (c->image < c->patch || c->patch < 1 || (c->image - c->patch) % network_stride(c))
 		return error(STATUS_DATA,
 			"%s: an input of %lld pixels is no multiple of the patch of %lld", c->arch,
 			(long long)c->image, (long long)c->patch);
@@ -225,6 +288,8 @@ static int check_config(const struct network_config *c)
 			"%s: expand, state and stem must be positive, the kernel odd, the patch "
 			"even",
 			c->arch);
+	if (c->family == NETWORK_VIM && (c->expand < 1 || c->state < 1))
+		return error(STATUS_DATA, "%s: expand and state must be positive", c->arch);
 	return 0;
 }
 
@@ -243,9 +308,7 @@ int network_new(struct network **out, const struct network_config *c, struct mod
 	n->config = *c;
 	n->model = into ? into : model_new();
 	n->owned = !into;
-	status = !n->model		     ? STATUS_SYSTEM
-		 : c->family == NETWORK_DEIT ? deit_new(n)
-					     : plainmamba_new(n);
+	status = n->model ? families[c->family].declare(n) : STATUS_SYSTEM;
 	if (!status)
 		status = n->model->failed;
 	if (status)
@@ -276,8 +339,5 @@ void network_build(struct network *n, struct program *p, tensor image,
 			shape_text(image->dims, image->shape));
 		return;
 	}
-	if (n->config.family == NETWORK_DEIT)
-		deit_build(n, p, image, want, out);
-	else
-		plainmamba_build(n, p, image, want, out);
+	families[n->config.family].build(n, p, image, want, out);
 }

@@ -6,9 +6,10 @@
  *	model_allocate(net->model, device, 1);      then network_load (weights.h) or model_init
  *	network_build(net, p, image, &want, &out);  straight-line code: the forward calls
  *
- * Each family is one file: deit.c, plainmamba.c. Parameter names are those of the public PyTorch
- * implementations (DeiT: timm; PlainMamba: the TransMamba release), with `layers.i.norm2.*` and
- * `layers.i.mlp.fc1|fc2.*` for the MLP that TransMamba adds to a student's block.
+ * Each family is one file: deit.c, plainmamba.c, vim.c. Parameter names are those of the public PyTorch
+ * implementations (DeiT: timm; PlainMamba: the TransMamba release; ViM: hustvl/Vim), with
+ * `layers.i.norm2.*` and `layers.i.mlp.fc1|fc2.*` for the MLP that TransMamba adds to a student's
+ * block.
  */
 #ifndef MODELS_NETWORK_H
 #define MODELS_NETWORK_H
@@ -17,7 +18,7 @@
 
 #define NETWORK_LAYERS 64
 
-enum network_family { NETWORK_DEIT, NETWORK_PLAINMAMBA };
+enum network_family { NETWORK_DEIT, NETWORK_PLAINMAMBA, NETWORK_VIM };
 
 struct network_config {
 	char arch[32];
@@ -31,11 +32,14 @@ struct network_config {
 	int64_t heads; /* DeiT */
 	int distilled; /* DeiT: a second class token with a head of its own */
 
-	int64_t expand, state, kernel; /* PlainMamba: inner width over dim, N, side of the dwconv */
-	int64_t stem, stem_convs;      /* channels of the stem, and its 3 x 3 convolutions */
+	int64_t expand, state;	  /* students: inner width over dim, N */
+	int64_t kernel;		  /* PlainMamba: side of the dwconv */
+	int64_t stem, stem_convs; /* channels of the stem, and its 3 x 3 convolutions */
 	int scan_order;	  /* 0: delta, B, C stay in raster order (released code); 1: as the paper */
 	int release_init; /* 1: the TransMamba release's initialisation instead of PlainMamba's */
 	int decay_all;	  /* 1: weight decay as the release applies it (A_log, positions too) */
+	int64_t stride;	  /* ViM: pixels between patches, 0: the patch, else they overlap */
+	int layer_norm;	  /* ViM: LayerNorm instead of RMSNorm, as TransMamba has it */
 	double drop_path; /* of the last block; linear from 0 at the first */
 };
 
@@ -48,10 +52,18 @@ int network_find(const char *arch, struct network_config *config);
 char *network_config_text(const struct network_config *c);
 int network_config_read(struct network_config *c, const char *json);
 
-/* Tokens of the grid, without class tokens: side of it, and all. */
+/* A student's MLP of that ratio, or 0 for none; with it ViM's norms become LayerNorms. */
+void network_add_mlp(struct network_config *c, double ratio);
+/* The network without what is added to the public code's: MLP, ViM's LayerNorms. */
+struct network_config network_as_published(const struct network_config *c);
+
+/* Side of the grid of tokens, without class tokens, and the pixels between them. */
 int64_t network_grid(const struct network_config *c);
-int64_t network_extra_tokens(const struct network_config *c); /* class tokens before the grid's */
-int64_t network_directions(const struct network_config *c);   /* K; 1 for DeiT */
+int64_t network_stride(const struct network_config *c);
+/* Class tokens, and where in the sequence the first is: before the grid's, ViM's in the middle. */
+int64_t network_extra_tokens(const struct network_config *c);
+int64_t network_class_index(const struct network_config *c);
+int64_t network_directions(const struct network_config *c); /* K; 1 for DeiT */
 
 struct network {
 	struct network_config config;
@@ -85,11 +97,12 @@ struct network_want {
 
 /* What a forward pass gives. Absent ones are NULL. */
 struct network_out {
-	tensor logits;		      /* (B, classes) */
-	tensor tokens;		      /* (B, extra + L, dim) after the final norm */
-	tensor pooled;		      /* (B, dim): DeiT its class token, PlainMamba the mean */
-	tensor last;		      /* (B, extra + L, dim): the stream before the final norm */
-	tensor taps[NETWORK_LAYERS];  /* (B, K, L, dim), or (B, L, dim) where K is merged or 1 */
+	tensor logits; /* (B, classes) */
+	tensor tokens; /* (B, extra + L, dim) after the final norm */
+	tensor pooled; /* (B, dim): DeiT and ViM the class token, PlainMamba the mean */
+	tensor last;   /* (B, extra + L, dim): the stream before the final norm */
+	/* (B, K, extra + L, dim), or (B, extra + L, dim) where K is merged or 1 */
+	tensor taps[NETWORK_LAYERS];
 	tensor means[NETWORK_LAYERS]; /* (B, dim) */
 };
 

@@ -249,6 +249,13 @@ static tensor build_permute(struct program *p, const int64_t *n)
 	return y;
 }
 
+/* The two directions of a scan. */
+static tensor build_concat(struct program *p, const int64_t *n)
+{
+	return concat_tokens(
+		p, 2, (tensor[]){tokens(p, "forward", n), tokens(p, "backward", n)}, (real)0.5);
+}
+
 /* n: B, side, patch */
 static tensor build_patches(struct program *p, const int64_t *n)
 {
@@ -389,6 +396,7 @@ static const struct bench_case cases[] = {
 	{"mean_tokens", build_mean_tokens, NULL, 0, {32, 197, 192}},
 	{"pool_tokens", build_pool, NULL, 0, {32, 14, 192}},
 	{"permute_tokens", build_permute, NULL, 0, {32, 197, 192}},
+	{"concat_tokens", build_concat, NULL, 0, {8, 197, 384}},
 	{"patches", build_patches, NULL, 0, {32, 224, 16}},
 	{"split", build_split, NULL, 0, {8, 196, 768}},
 	{"weighted_sum", build_weighted_sum, NULL, 0, {1}},

@@ -1,4 +1,5 @@
 #include "lib/program/op.h"
+#include "kernels/concat.h"
 #include "kernels/patches.h"
 #include "kernels/residual.h"
 #include "kernels/split.h"
@@ -78,6 +79,26 @@ static void permute_bwd(const struct call *c, const struct run *r)
 }
 
 const struct op_impl cpu_permute_tokens = {"permute_tokens", permute_fwd, permute_bwd, NULL};
+
+static void concat_fwd(const struct call *c, const struct run *r)
+{
+	const real *x[CONCAT_MAX];
+
+	for (int i = 0; i < c->n_in; i++)
+		x[i] = call_in(c, i);
+	concat_tokens_forward(c->params, call_out(c, 0), x);
+}
+
+static void concat_bwd(const struct call *c, const struct run *r)
+{
+	real *dx[CONCAT_MAX];
+
+	for (int i = 0; i < c->n_in; i++)
+		dx[i] = call_dx(c, i);
+	concat_tokens_backward(c->params, dx, c->acc, call_dy(c, 0));
+}
+
+const struct op_impl cpu_concat_tokens = {"concat_tokens", concat_fwd, concat_bwd, NULL};
 
 static void patches_fwd(const struct call *c, const struct run *r)
 {

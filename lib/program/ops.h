@@ -58,6 +58,8 @@ tensor mean_tokens(struct program *p, tensor x);
 tensor pool_tokens(struct program *p, tensor x, int64_t height, int64_t width, int64_t f);
 /* (B, L, C), order of n entries -> (B, n, C): y[i] = x[order[i]]; order is a permutation */
 tensor permute_tokens(struct program *p, tensor x, const int32_t *order);
+/* n tensors (B, L_i, C) times scale -> (B, sum of L_i, C) */
+tensor concat_tokens(struct program *p, int n, const tensor *x, real scale);
 
 /* x + branch; in PROGRAM_TRAIN each sample's branch is dropped with the given rate. */
 tensor residual(struct program *p, tensor x, tensor branch, real rate, int layer);

@@ -1,5 +1,6 @@
 #include "lib/program/ops.h"
 #include "lib/base/memory.h"
+#include "kernels/concat.h"
 #include "kernels/patches.h"
 #include "kernels/residual.h"
 #include "kernels/split.h"
@@ -153,6 +154,37 @@ tensor permute_tokens(struct program *p, tensor x, const int32_t *order)
 			p, "permute_tokens: the order is no permutation of %lld", (long long)s.len);
 	return tokens_call(p, OP_permute_tokens, x, program_table(p, order, s.len), 0,
 		program_tensor(p, TYPE_REAL, 3, x->shape), &s);
+}
+
+tensor concat_tokens(struct program *p, int n, const tensor *x, real scale)
+{
+	struct concat s = {.n = n, .scale = scale};
+	tensor y;
+
+	if (n < 1 || n > CONCAT_MAX)
+		return program_refuse(p, "concat_tokens: %d tensors, at most %d", n, CONCAT_MAX);
+	if (program_failed(p))
+		return x[0];
+	s.batch = x[0]->shape[0];
+	s.dim = tensor_last(x[0]);
+	for (int i = 0; i < n; i++) {
+		if (x[i]->dims != 3 || x[i]->shape[0] != s.batch || x[i]->shape[2] != s.dim ||
+			x[i]->type != x[0]->type)
+			return program_refuse(p, "concat_tokens: %s does not fit %s",
+				shape_text(x[i]->dims, x[i]->shape),
+				shape_text(x[0]->dims, x[0]->shape));
+		s.len[i] = x[i]->shape[1];
+		s.all += s.len[i];
+	}
+	y = program_tensor(p, TYPE_REAL, 3, (int64_t[]){s.batch, s.all, s.dim});
+	return program_call(p,
+		&(struct call){.op = OP_concat_tokens,
+			.n_in = n,
+			.in = (tensor *)x,
+			.n_out = 1,
+			.out = &y,
+			.params = &s},
+		sizeof(s));
 }
 
 tensor patches(struct program *p, tensor image, int64_t k)

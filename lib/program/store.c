@@ -24,6 +24,7 @@ struct op_store op_store(enum op_id op)
 	case OP_slice_tokens:
 	case OP_pool_tokens:
 	case OP_permute_tokens:
+	case OP_concat_tokens:
 	case OP_mean_directions:
 		return (struct op_store){STORE_AS_INPUT, 0};
 	default:

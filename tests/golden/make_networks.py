@@ -35,9 +35,9 @@ def fill(model, seed, kind=torch.bfloat16):
             continue
         if name.endswith("running_var"):
             x = 1 + 0.5 * torch.rand(p.shape, generator=g, dtype=torch.float64)
-        elif name.endswith("A_log"):
+        elif name.endswith("_log"):
             x = torch.log(torch.arange(1, p.shape[1] + 1, dtype=torch.float64)) + 0.1 * x
-        elif name.endswith(".D") or p.dim() == 1 and name.endswith("weight"):
+        elif name.endswith((".D", ".D_b")) or p.dim() == 1 and name.endswith("weight"):
             x = 1 + 0.1 * x
         elif p.dim() > 1 and not name.endswith("direction_Bs"):
             x = x * (0.7 / (p[0].numel() ** 0.5) if "pos" not in name and "token" not in name
@@ -68,9 +68,11 @@ def gradients(model, out):
         out["dot." + name] = (g * torch.cos(0.37 * i)).sum()
 
 
-def record(model, blocks, tokens, x):
+def record(model, blocks, tokens, x, stream=lambda y: y):
+    """stream: what of a block's output is its output (ViM's has the residual apart)."""
     out = {"input": x.to(torch.bfloat16)}
-    hooks = [b.register_forward_hook(lambda m, a, y, i=i: out.update({f"tap.{i}": y.detach()}))
+    hooks = [b.register_forward_hook(
+        lambda m, a, y, i=i: out.update({f"tap.{i}": stream(y).detach()}))
              for i, b in enumerate(blocks)]
     hooks.append(tokens.register_forward_hook(lambda m, a, y: out.update(tokens=y.detach())))
     logits = model(x)
@@ -264,4 +266,5 @@ def main():
         hf(a.o, "deit-tiny-hf-distilled", True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+#include "tests/vim_formula.c"
