@@ -27,12 +27,15 @@ struct variant {
 	const char *settings;
 	int64_t teacher_dim, teacher_patch; /* patch 4: the student's grid, 2: twice as fine */
 	int deit, scan_order, no_mlp;	    /* deit 2: distilled, teacher and student */
+	int vim;			    /* 2: the teacher is distilled, 3: a ViM too */
 	int every;			    /* 1: all elements of each parameter, 0: a few */
 };
 
 static int build(struct rig *r, const struct variant *v)
 {
-	struct network_config c = v->deit ? micro_deit(6, 2, 4) : micro_plainmamba(6);
+	struct network_config c = v->deit  ? micro_deit(6, 2, 4)
+				  : v->vim ? micro_vim(6)
+					   : micro_plainmamba(6);
 	struct network_config t = micro_deit(v->teacher_dim, 2, v->teacher_patch);
 	struct network_want want, all = {0};
 	struct network_out out, y;
@@ -41,9 +44,15 @@ static int build(struct rig *r, const struct variant *v)
 	tensor target;
 
 	c.scan_order = v->scan_order;
-	c.mlp_ratio = v->no_mlp ? 0 : c.mlp_ratio;
+	if (v->no_mlp)
+		network_add_mlp(&c, 0);
+	if (v->vim == 3) {
+		t = micro_vim(v->teacher_dim);
+		t.patch = v->teacher_patch;
+	}
 	c.drop_path = t.drop_path = 0.3;
-	c.distilled = t.distilled = v->deit == 2;
+	c.distilled = v->deit == 2;
+	t.distilled = v->deit == 2 || v->vim == 2;
 	TRY(micro_settings(&r->settings, v->settings));
 	TRY(network_new(&r->student, &c, NULL));
 	TRY(network_new(&r->teacher, &t, NULL));
@@ -67,7 +76,7 @@ static int build(struct rig *r, const struct variant *v)
 	network_build(r->teacher, r->p, r->image, &all, &y);
 	program_set_mode(r->p, PROGRAM_TRAIN);
 	teacher = (struct teacher_out){d->target == TARGET_PRENORM ? y.last : y.tokens, y.logits,
-		network_extra_tokens(&t), network_grid(&t)};
+		network_extra_tokens(&t), network_class_index(&t), network_grid(&t)};
 	network_build(r->student, r->p, r->image, &want, &out);
 	objective_build(&r->o, d, r->p, &c, &out, &teacher, r->map, target);
 	TRY(program_plan(r->p, device_cpu()));
@@ -114,6 +123,7 @@ static double loss_of(struct rig *r)
 {
 	const struct distill_settings *d = &r->settings.distill;
 	int64_t n = (int64_t)r->o.layers * r->o.directions;
+	int64_t K;
 	double loss, task, sum = 0;
 	real *c;
 
@@ -133,11 +143,12 @@ static double loss_of(struct rig *r)
 	free(c);
 	tensor_get(r->p, r->o.task, &task);
 	/* the outer factor: 2/K over directions told apart, 2 where one stands for all */
-	sum *= network_directions(&r->student->config) == 1 ? 1
-	       : r->o.directions == 1			    ? 2
-	       : d->dir_reduce == REDUCE_SUM		    ? 1
-	       : d->dir_reduce == REDUCE_MEAN		    ? 0.25
-							    : 0.5;
+	K = network_directions(&r->student->config);
+	sum *= K == 1			      ? 1
+	       : r->o.directions == 1	      ? 2
+	       : d->dir_reduce == REDUCE_SUM  ? 1
+	       : d->dir_reduce == REDUCE_MEAN ? 1.0 / K
+					      : 2.0 / K;
 	return d->task_weight * task + (1 - d->task_weight) * r->step.scale * sum;
 }
 
@@ -215,9 +226,12 @@ static void check(const struct variant *v)
 		}
 	}
 	if (!ok(worst <= 3e-5, "%s%s%s%s, teacher %lld / %lld: gradients of all parameters",
-		    v->settings, v->deit ? " deit" : "", v->scan_order ? " scan order" : "",
-		    v->no_mlp ? " no mlp" : "", (long long)v->teacher_dim,
-		    (long long)(16 / v->teacher_patch)))
+		    v->settings,
+		    v->deit  ? " deit"
+		    : v->vim ? " vim"
+			     : "",
+		    v->scan_order ? " scan order" : "", v->no_mlp ? " no mlp" : "",
+		    (long long)v->teacher_dim, (long long)(16 / v->teacher_patch)))
 		diag("%s: error %g", worst_name, worst);
 	ok(error_of(&r, r.image->data, image, r.image->count, 31) <= 1e-5,
 		"the image's gradient, through the teacher too");
@@ -283,6 +297,30 @@ static const struct variant variants[] = {
 	{"method=wsab calib_standardise=off task_weight=0.9", 10, 4},
 	{"method=wsab calib=before", 10, 4},
 	{"method=wsab calib=joint", 6, 4},
+	{"method=task", 6, 4, .every = 1, .vim = 1},
+	{"method=task", 6, 4, .every = 1, .vim = 1, .no_mlp = 1},
+	{"method=logits", 10, 2, .vim = 1},
+	{"method=rc rc_last=2", 6, 4, .vim = 1},
+	{"method=feature feature_loss=rc", 10, 4, .vim = 1},
+	{"method=feature feature_loss=cos", 10, 4, .vim = 1},
+	{"method=feature feature_loss=l1", 10, 2, .vim = 1},
+	{"method=feature feature_loss=l2", 10, 8, .vim = 2},
+	{"method=wsab weights_stopgrad=off", 10, 4, .every = 1, .vim = 1},
+	{"method=wsab", 10, 4, .vim = 1, .no_mlp = 1},
+	{"method=wsab", 10, 4, .vim = 2},
+	{"method=wsab", 10, 2, .vim = 1},
+	{"method=wsab", 10, 8, .vim = 1},
+	{"method=wsab", 10, 4, .vim = 3},
+	{"method=wsab", 10, 2, .vim = 3},
+	{"method=wsab sim=pooled", 10, 4, .vim = 1},
+	{"method=wsab sim=flattened", 10, 8, .vim = 1},
+	{"method=wsab target=cls", 10, 4, .vim = 1},
+	{"method=wsab target=prenorm tap=branch", 10, 4, .vim = 1},
+	{"method=wsab tap=inner", 10, 8, .vim = 1},
+	{"method=wsab tap=stream", 10, 4, .vim = 1},
+	{"method=wsab tap=stream", 10, 8, .vim = 1},
+	{"method=wsab directions=merged", 10, 8, .vim = 1},
+	{"method=wsab dir_reduce=mean", 10, 4, .vim = 1},
 };
 
 /* Tensor `name` of a program over n's own parameters, without a loss. */
@@ -314,18 +352,17 @@ static void taps_of(struct network *n, const struct network_want *want, const do
  * x + K o_k averaged over k is the block's output, where no MLP follows; merged taps are means;
  * branches add up to what the block adds.
  */
-static void check_taps(int scan_order)
+static void check_taps(struct network_config c)
 {
-	enum { L = 16, C = 6, K = 4, ONE = B * L * C };
-	static double image[B * 16 * 16 * 3], resid[K * ONE], merged[ONE], stream[ONE],
-		branch[K * ONE];
+	enum { C = 6, MOST = 17, ONE = B * MOST * C };
+	static double image[B * 16 * 16 * 3], resid[4 * ONE], merged[ONE], stream[ONE],
+		branch[4 * ONE];
 	double logits[4][B * 5], worst[4] = {0};
-	struct network_config c = micro_plainmamba(C);
+	int K = (int)network_directions(&c), L = 16 + (int)network_extra_tokens(&c);
 	struct network_want want = {.tap = TAP_RESID};
 	struct network *n;
 
-	c.mlp_ratio = 0;
-	c.scan_order = scan_order;
+	network_add_mlp(&c, 0);
 	network_new(&n, &c, NULL);
 	model_allocate(n->model, device_cpu(), 0);
 	micro_fill(n->model);
@@ -354,7 +391,7 @@ static void check_taps(int scan_order)
 	for (int i = 0; i < 3 * B * 5; i++)
 		worst[3] = fmax(worst[3],
 			fabs(logits[0][i % (B * 5)] - logits[1 + i / (B * 5)][i % (B * 5)]));
-	ok(worst[0] <= 1e-12, "the mean of the residual taps is the block's output");
+	ok(worst[0] <= 1e-12, "%s: the mean of the residual taps is the block's output", c.arch);
 	ok(worst[1] <= 1e-12, "merged is the mean over directions");
 	ok(worst[2] <= 1e-12, "the branches add up to what the block adds");
 	ok(worst[3] <= 1e-12, "taps do not change the logits");
@@ -396,13 +433,20 @@ static void check_teacher_mode(void)
 	ok(tokens[0] == tokens[1], "a teacher's own drop path is off in a student's program");
 }
 
+static struct network_config along_scan(struct network_config c)
+{
+	c.scan_order = 1;
+	return c;
+}
+
 int main(void)
 {
 	omp_set_num_threads(1); /* the work of a call is too small to share */
 	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
 		check(&variants[i]);
-	check_taps(0);
-	check_taps(1);
+	check_taps(micro_plainmamba(6));
+	check_taps(along_scan(micro_plainmamba(6)));
+	check_taps(micro_vim(6));
 	check_teacher_mode();
 	return done();
 }

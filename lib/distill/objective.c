@@ -3,27 +3,81 @@
 
 #include <string.h>
 
-/* Teacher tokens of the grid that is compared: class tokens dropped, a finer grid pooled. */
-static tensor teacher_grid(struct program *p, const struct teacher_out *t, int64_t student_grid)
+/* The n tokens of the grid, of a sequence with class tokens from `at` on. */
+static tensor grid_of(struct program *p, tensor x, int64_t extra, int64_t at, int64_t n)
 {
-	tensor v = t->tokens;
-
-	if (t->extra)
-		v = slice_tokens(p, v, t->extra, t->grid * t->grid);
-	if (t->grid > student_grid)
-		v = pool_tokens(p, v, t->grid, t->grid, t->grid / student_grid);
-	return v;
+	if (!extra)
+		return x;
+	if (!at)
+		return slice_tokens(p, x, extra, n);
+	return concat_tokens(p, 2,
+		(tensor[]){slice_tokens(p, x, 0, at), slice_tokens(p, x, at + extra, n - at)}, 1);
 }
 
-/* Student features (B, K, L, C) or (B, L, C) pooled to the teacher's grid where that is coarser. */
+/* The grid (B, n, C) with the class token (B, 1, C) in the middle: as ViM has it. */
+static tensor with_class(struct program *p, tensor grid, tensor cls)
+{
+	int64_t n = grid->shape[1], at = n / 2;
+
+	if (!at)
+		return concat_tokens(p, 2, (tensor[]){cls, grid}, 1);
+	return concat_tokens(p, 3,
+		(tensor[]){slice_tokens(p, grid, 0, at), cls, slice_tokens(p, grid, at, n - at)},
+		1);
+}
+
+/* ViM's class token is compared with the teacher's. */
+static int pairs_class(const struct network_config *student, const struct teacher_out *t)
+{
+	return student->family == NETWORK_VIM && t->extra > 0;
+}
+
+/* The teacher's (B, 1, C) class token. */
+static tensor teacher_class(struct program *p, const struct teacher_out *t)
+{
+	return slice_tokens(p, t->tokens, t->at, 1);
+}
+
+/*
+ * Teacher tokens of the grid that is compared: a finer grid pooled, class tokens dropped, or the
+ * first of them where the student has its own.
+ */
+static tensor teacher_grid(
+	struct program *p, const struct teacher_out *t, const struct network_config *student)
+{
+	tensor v = grid_of(p, t->tokens, t->extra, t->at, t->grid * t->grid);
+	int64_t side = network_grid(student);
+
+	if (t->grid > side)
+		v = pool_tokens(p, v, t->grid, t->grid, t->grid / side);
+	return pairs_class(student, t) ? with_class(p, v, teacher_class(p, t)) : v;
+}
+
+/*
+ * Student features (B, K, L, C) or (B, L, C) of the same tokens in the same places: pooled to the
+ * teacher's grid where that is coarser.
+ */
 static tensor student_grid(
 	struct program *p, tensor s, const struct teacher_out *t, const struct network_config *c)
 {
-	int64_t grid = network_grid(c), extra = network_extra_tokens(c);
+	int64_t grid = network_grid(c), extra = network_extra_tokens(c), shape[TENSOR_DIMS];
+	int64_t at = network_class_index(c), L = grid * grid + extra, C = tensor_last(s);
+	int pairs = pairs_class(c, t), finer = grid > t->grid, dims = s->dims;
+	tensor g;
 
-	if (extra)
-		s = slice_tokens(p, s, extra, grid * grid);
-	return grid > t->grid ? pool_tokens(p, s, grid, grid, grid / t->grid) : s;
+	if (!extra)
+		return finer ? pool_tokens(p, s, grid, grid, grid / t->grid) : s;
+	if (pairs && !finer)
+		return s;
+	memcpy(shape, s->shape, sizeof(shape));
+	s = program_reshape(p, s, 3, (int64_t[]){s->count / L / C, L, C});
+	g = grid_of(p, s, extra, at, grid * grid);
+	if (finer)
+		g = pool_tokens(p, g, grid, grid, grid / t->grid);
+	if (pairs)
+		g = with_class(p, g, slice_tokens(p, s, at, 1));
+	shape[dims - 2] = g->shape[1];
+	return program_reshape(p, g, dims, shape);
 }
 
 /* Mean over tokens of (B, K, L, C) or (B, L, C), as (B, K, 1, C) or (B, 1, C). */
@@ -48,12 +102,6 @@ static tensor flatten(struct program *p, tensor s)
 	return program_reshape(p, s, s->dims, shape);
 }
 
-/* The teacher's (B, 1, C) class token. */
-static tensor teacher_class(struct program *p, const struct teacher_out *t)
-{
-	return slice_tokens(p, t->tokens, 0, 1);
-}
-
 static tensor target_of(struct program *p, const struct distill_settings *s,
 	const struct network_config *student, const struct teacher_out *t, struct calibration *c)
 {
@@ -61,7 +109,7 @@ static tensor target_of(struct program *p, const struct distill_settings *s,
 
 	if (s->target == TARGET_CLS)
 		return calibration_teacher(c, p, teacher_class(p, t));
-	v = calibration_teacher(c, p, teacher_grid(p, t, network_grid(student)));
+	v = calibration_teacher(c, p, teacher_grid(p, t, student));
 	if (s->similarity == SIMILARITY_POOLED)
 		return pool_all(p, v);
 	return s->similarity == SIMILARITY_FLATTENED ? flatten(p, v) : v;
@@ -136,7 +184,7 @@ static tensor feature(struct program *p, const struct distill_settings *s,
 	program_scope(p, "distillation");
 	if (s->feature_loss == FEATURE_RC)
 		return pooled_rc(p, s, out, t, c);
-	v = calibration_teacher(c, p, teacher_grid(p, t, network_grid(student)));
+	v = calibration_teacher(c, p, teacher_grid(p, t, student));
 	u = calibration_apply(c, p, student_grid(p, out->last, t, student), c ? c->maps - 1 : 0);
 	if (s->feature_loss != FEATURE_COS)
 		return s->feature_loss == FEATURE_L1 ? l1_tokens(p, u, v) : l2_tokens(p, u, v);

@@ -16,9 +16,9 @@
 
 /* What the teacher gives, from its own calls or from a features file. */
 struct teacher_out {
-	tensor tokens; /* (B, extra + L_T, D_T), of settings.target */
-	tensor logits; /* (B, classes) */
-	int64_t extra, grid;
+	tensor tokens;		 /* (B, extra + L_T, D_T), of settings.target */
+	tensor logits;		 /* (B, classes) */
+	int64_t extra, at, grid; /* class tokens, the first one's index, side of the grid */
 };
 
 struct objective {

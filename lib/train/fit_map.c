@@ -65,7 +65,9 @@ static int whiten(struct fit *f)
 		for (int64_t j = 0; j < tokens->count / D; j++) {
 			const real *v = host + j * D;
 
-			if (j % tokens->shape[1] < extra)
+			int64_t place = j % tokens->shape[1] - f->t->teacher_class;
+
+			if (place >= 0 && place < extra)
 				continue;
 			n++;
 			for (int64_t a = 0; a < D; a++) {

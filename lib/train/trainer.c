@@ -83,6 +83,7 @@ static void build_teacher(struct trainer *t, tensor image, struct teacher_out *o
 	if (s->method == METHOD_TASK || !teacher_config(t, &c))
 		return;
 	out->extra = network_extra_tokens(&c);
+	out->at = t->teacher_class = network_class_index(&c);
 	out->grid = t->teacher_grid = network_grid(&c);
 	if (t->in.teacher) {
 		enum program_mode mode = program_mode(p);

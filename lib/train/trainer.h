@@ -61,8 +61,8 @@ struct trainer {
 	real *loss, *sticky;	    /* device: of the global batch; 1 after a failed step */
 	real *report, *report_tree; /* host */
 	real *host_tokens, *host_logits;
-	int64_t teacher_grid;
-	int64_t failed;			/* step whose numbers were not finite; -1: none */
+	int64_t teacher_grid, teacher_class; /* side; index of the first class token */
+	int64_t failed;			     /* step whose numbers were not finite; -1: none */
 	int64_t pending[2];		/* steps (from 1) whose reports are on their way; 0: none */
 	int64_t step, per_epoch, total; /* steps done, in an epoch, in all */
 };
