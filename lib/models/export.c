@@ -143,14 +143,14 @@ static int find_spelling(struct export *ex)
 	return 0;
 }
 
-/* The name with '#' for its numbers: that of every layer. */
+/* The name with '#' for the layer's number: that of every layer. */
 static void pattern_of(char out[NAME_SIZE], const char *name)
 {
-	while (*name) {
-		size_t digits = strspn(name, "0123456789");
+	for (char last = 0; *name; last = *name++) {
+		size_t digits = last == '.' ? strspn(name, "0123456789") : 0;
 
 		*out++ = digits ? '#' : *name;
-		name += digits ? digits : 1;
+		name += digits ? digits - 1 : 0;
 	}
 	*out = 0;
 }
@@ -181,8 +181,8 @@ static int say_added(struct export *ex)
 			count++;
 		}
 		if (first && !ex->options->strict)
-			ex->options->say("%s: %d tensors beyond those of %s", pattern, count,
-				ex->spelling->source);
+			ex->options->say("%s (%d) is not part of %s, it keeps this name", pattern,
+				count, ex->spelling->source);
 	}
 	if (added && ex->options->strict)
 		return error(STATUS_DATA,

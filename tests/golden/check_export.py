@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Do exported weights give the same logits in the public PyTorch classes?
 
-    check_export.py --bin build/bin --plainmamba CHECKOUT --transmamba CHECKOUT [--transformers FOLDER]
+    check_export.py --bin build/bin --plainmamba CHECKOUT --transmamba CHECKOUT
+        --vim CHECKOUT [--transformers FOLDER]
 
 Makes weights with init-weights, changes them a little (first values have zeros that would hide a
 mistake), imports and exports them through the tools, loads them strictly into the public classes and
@@ -22,6 +23,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import public_models as public
+import public_vim
 
 SIZE, COUNT, CLASSES = 32, 16, 48
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -74,6 +76,11 @@ def plainmamba_model(module, released):
     if released:
         return module.PlainMamba(num_classes=CLASSES, **settings)
     return public.Classifier(module.PlainMamba(**settings), 192, CLASSES)
+
+
+def vim_model(module, stride):
+    return public_vim.published(module, img_size=SIZE, patch_size=16, stride=stride, depth=24,
+                                embed_dim=192, num_classes=CLASSES)
 
 
 def load(model, path):
@@ -130,6 +137,9 @@ def check_all(a, folder):
     good &= check(a, folder, "pmamba-t", "public", plainmamba_model(module, False))
     module = public.load_transmamba(a.transmamba)
     good &= check(a, folder, "pmamba-t", "own", plainmamba_model(module, True))
+    module = public_vim.load_vim(a.vim)
+    for arch, spelling, stride in (("vim-t", "public", 16), ("vim-t-plus", "own", 8)):
+        good &= check(a, folder, arch, spelling, vim_model(module, stride))
     if a.transformers:
         public.remove_stubs()
         sys.path.insert(0, a.transformers)
@@ -143,6 +153,7 @@ def main():
     parser.add_argument("--bin", default="build/bin")
     parser.add_argument("--plainmamba", required=True)
     parser.add_argument("--transmamba", required=True)
+    parser.add_argument("--vim", required=True)
     parser.add_argument("--transformers")
     a = parser.parse_args()
     torch.set_num_threads(1)
