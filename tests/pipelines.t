@@ -52,8 +52,8 @@ calls() {
 	run_make -n table2
 	[ "$status" -eq 0 ]
 	[ "$(grep -c 'distill-step --method task' <<< "$output")" -eq 6 ]
-	[ "$(grep -c 'distill-step --seed 0 --init' <<< "$output")" -eq 12 ]
-	[ "$(grep -c 'eval-cls' <<< "$output")" -eq 15 ]
+	[ "$(grep -c 'distill-step --seed 0 --init' <<< "$output")" -eq 16 ]
+	[ "$(grep -c 'eval-cls' <<< "$output")" -eq 19 ]
 	grep -q -- '--recipe pipelines/recipes/table2/trans.conf' <<< "$output"
 	[ "$(grep -cE '(^| )(cc|gcc|clang|ld|ar) ' <<< "$output")" -eq 0 ]
 	[ "$(wc -L <<< "$output")" -lt 2200 ]
@@ -64,10 +64,12 @@ calls() {
 	run_make table2
 	[ "$status" -eq 0 ]
 	grep -q '^| TransPMamba-T .* | [0-9.]* | +[0-9.]* |' <<< "$output"
-	grep -q '^| ViM-T | - ' <<< "$output"
-	[ "$(calls distill-step)" -eq 18 ]
-	[ "$(calls subclone-weights)" -eq 6 ]
-	[ "$(calls calibrate)" -eq 6 ]
+	grep -q '^| VMamba | - ' <<< "$output"
+	grep -q '^| TransViM-S .* | [0-9.]* | +[0-9.]* |' <<< "$output"
+	[ "$(calls distill-step 'trans-vim-s/0/start.h5.*teacher-s/last.h5')" -eq 1 ]
+	[ "$(calls distill-step)" -eq 22 ]
+	[ "$(calls subclone-weights)" -eq 8 ]
+	[ "$(calls calibrate)" -eq 8 ]
 	[ "$(calls make-shapes)" -eq 4 ]
 	[ -s build/runs/tiny/shapes/trans-t/0/last.h5 ]
 	[ -s build/runs/tiny/shapes/teacher-b/best.h5 ]
@@ -103,14 +105,14 @@ calls() {
 	[ "$(calls distill-step 'trans-t')" -eq 3 ]
 }
 
-@test "a changed recipe remakes its row alone, from a fresh state" {
+@test "a changed recipe remakes its rows alone, from a fresh state" {
 	run_make table2 SIZES=t
 	sleep 0.1
 	touch pipelines/recipes/table2/trans.conf
 	: > "$LOG"
 	run_make table2 SIZES=t
 	[ "$status" -eq 0 ]
-	[ "$(calls distill-step)" -eq 1 ]
+	[ "$(calls distill-step)" -eq 2 ] # TransPMamba's and TransViM's
 	[ "$(calls distill-step 'trans-t/0/start.h5.*state was absent')" -eq 1 ]
 	grep -q 'begins anew' <<< "$output"
 }
@@ -123,13 +125,13 @@ calls() {
 	[ ! -s "$LOG" ]
 	run_make stale
 	[ "$status" -eq 0 ]
-	[ "$(grep -c 'rows/.*older than.*eval-cls' <<< "$output")" -eq 5 ]
+	[ "$(grep -c 'rows/.*older than.*eval-cls' <<< "$output")" -eq 7 ]
 	[ "$(grep -c 'distill-step' <<< "$output")" -eq 0 ]
 	touch build/bin/eval-cls
 	run_make table2 SIZES=t REDO=1
 	[ "$status" -eq 0 ]
-	[ "$(calls eval-cls)" -eq 5 ]
-	[ "$(wc -l < "$LOG")" -eq 5 ]
+	[ "$(calls eval-cls)" -eq 7 ]
+	[ "$(wc -l < "$LOG")" -eq 7 ]
 }
 
 @test "a run that stops early (75) keeps its state, and goes on" {
@@ -156,13 +158,13 @@ calls() {
 	unset STAND_IN_FAIL
 	run_make table2 SIZES=t
 	[ "$status" -eq 0 ]
-	[ "$(calls distill-step)" -eq 6 ]
+	[ "$(calls distill-step)" -eq 8 ]
 }
 
 @test "PRESET=matched is kept apart" {
 	run_make table2 SIZES=t PRESET=matched
 	[ "$status" -eq 0 ]
-	[ "$(calls init-weights '--mlp-ratio 0')" -eq 1 ]
+	[ "$(calls init-weights '--mlp-ratio 0')" -eq 2 ]
 	[ -s build/results/tiny-matched/table2/table2.md ] && [ ! -e build/results/tiny ]
 }
 
@@ -203,6 +205,11 @@ calls() {
 	run_make -n table2 SCALE=paper
 	grep -q -- '--share 0.75 -o build/data/paper/imagenet100/share-75.h5' <<< "$output"
 	grep -q -- '--classes data/imagenet100.txt' <<< "$output"
+	# ViM-T has no row of ImageNet-1K; both are of 24 layers, with the release's drop path
+	[ "$(grep -c 'eval-cls.*/trans-vim-t/' <<< "$output")" -eq 2 ]
+	[ "$(grep -c 'eval-cls.*/trans-vim-s/' <<< "$output")" -eq 3 ]
+	grep -q -- '--arch vim-s ' <<< "$output"
+	grep -q -- '--recipe pipelines/scales/paper-student-vim-t.conf' <<< "$output"
 	# ImageNet-1K: the published weights as they are
 	[ "$(grep -c 'distill-step --method task .*' <<< "$output")" -eq 15 ]
 }
@@ -218,7 +225,7 @@ calls() {
 	run_make record TABLE=table2
 	[ "$status" -eq 0 ]
 	cmp results/tiny/table2.md build/results/tiny/table2/table2.md
-	[ "$(wc -l < results/tiny/table2.rows.tsv)" -eq 6 ]
+	[ "$(wc -l < results/tiny/table2.rows.tsv)" -eq 8 ]
 	[ "$(ls results/tiny | wc -l)" -eq 4 ]
 	echo "# $(hostname) $PWD" >> build/results/tiny/table2/table2.md
 	rm -r results/tiny
@@ -270,6 +277,8 @@ calls() {
 	grep -qF '| PMamba-T | 4.17 | 4.10 | 4.34 | 7.73 |' <<< "$output"
 	grep -qF '| PMamba-S | 13.79 | 13.70 | 14.13 | 27.97 |' <<< "$output"
 	grep -qF '| PMamba-B | 49.60 | 49.50 | 50.30 | 106.29 |' <<< "$output"
+	grep -qF '| ViM-T | 6.97 | 7.00 | 7.15 |' <<< "$output"
+	grep -qF '| ViM-S | 25.45 | 25.50 | 25.80 |' <<< "$output"
 }
 
 @test "every recipe and scale file is read by the tools as it stands" {

@@ -32,8 +32,14 @@ $(foreach a,logits feature-rc feature-cos feature-l1 feature-l2,\
 share_of = $(if $(filter scratch,$1),$(SHARE_scratch),$(SHARE_trans))
 # $(call run_dir,SET,ARM,SIZE,SHARE): the share is named where it is not the usual one
 run_dir = $W/$1/$2-$3$(if $(filter-out $(call share_of,$2),$4),-$4)
-probe_dir = $W/$1/probe-$2$(if $(filter-out $(SHARE_trans),$3),-$3)
-teacher_of = $W/$1/teacher-$2/last.h5
+probe_dir = $W/$1/probe-$(call teacher_size,$2)$(if $(filter-out $(SHARE_trans),$3),-$3)
+teacher_of = $W/$1/teacher-$(call teacher_size,$2)/last.h5
+
+# The size of a student's teacher: its own, unless a line says another. Students of other families
+# than PMamba's are sizes of their own: vim-t.
+TEACHER_SIZE_vim-t := t
+TEACHER_SIZE_vim-s := s
+teacher_size = $(or $(TEACHER_SIZE_$1),$1)
 
 # Settings of a role (teacher, student, probe) and size, later files win.
 scale_confs = $(foreach s,$(SCALE_BASE) $(SCALE),$(wildcard \
@@ -156,6 +162,7 @@ begin_of = $(if $(filter $2,$(ARMS_SUBCLONED)),$(call \
 write_student = $(eval $(call student_rules,$1,$2,$3,$4,$5,$(call \
 	run_dir,$1,$2,$3,$4)/$5,$(call begin_of,$1,$2,$3,$4,$5)))
 need_student = $(if $(DONE_$1_$2_$3_$4_$5),,$(call need_fresh,$1,$3,$5)$(if \
-	$(filter $2,$(ARMS_TAUGHT) $(ARMS_SUBCLONED)),$(call need_teacher,$1,$3))$(if \
-	$(filter $2,$(ARMS_SUBCLONED)),$(call need_probe,$1,$3,$4))$(call \
+	$(filter $2,$(ARMS_TAUGHT) $(ARMS_SUBCLONED)),$(call need_teacher,$1,$(call \
+	teacher_size,$3)))$(if $(filter $2,$(ARMS_SUBCLONED)),$(call need_probe,$1,$(call \
+	teacher_size,$3),$4))$(call \
 	write_student,$1,$2,$3,$4,$5))

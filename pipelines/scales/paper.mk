@@ -15,6 +15,9 @@ TEACHER_b := deit-b
 STUDENT_t := pmamba-t
 STUDENT_s := pmamba-s
 STUDENT_b := pmamba-b
+STUDENT_vim-t := vim-t# of 24 layers, as the paper's counts have it
+STUDENT_vim-s := vim-s
+SETS_vim-t := cifar100 imagenet100# the paper's row has no ImageNet-1K
 
 TEACHER_FROM := import
 TEACHER_KNOWS := imagenet# the published weights know its classes: no fine-tune

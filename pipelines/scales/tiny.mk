@@ -18,6 +18,8 @@ TEACHER_b := deit-micro-b
 STUDENT_t := pmamba-micro-t
 STUDENT_s := pmamba-micro-s
 STUDENT_b := pmamba-micro-b
+STUDENT_vim-t := vim-micro-t
+STUDENT_vim-s := vim-micro-s
 CLASSES_shapes := 48
 
 TEACHER_FROM := init# trained here, from nothing
