@@ -1,9 +1,9 @@
 /*
  * Tokens of n tensors one after another: y_b = scale [x_0,b | x_1,b | ...].
  *
- * x_i (b, len[i], C), y (b, sum of len, C). With equal lengths y is (b, n, L, C): the directions of a
- * scan side by side. Backward: dx_i = scale times its part of dy, set, or added to where bit i of acc
- * is set; NULL is not wanted.
+ * x_i (b, len[i], C), y (b, sum of len, C). With equal lengths y is (b, n, L, C): the directions of
+ * a scan side by side. Backward: dx_i = scale times its part of dy, set, or added to where bit i of
+ * acc is set; NULL is not wanted.
  */
 #ifndef KERNELS_CONCAT_H
 #define KERNELS_CONCAT_H

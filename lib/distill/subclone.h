@@ -10,8 +10,8 @@
  *			mean(G_fc2[J, k]) / mean(G_fc2); the 4 D_S smallest, ascending
  *
  * Copied are norms, MLP, positions (ViM's class token's row goes to the middle), class token, patch
- * embedding (equal kernel), head (equal classes); everything inside the SSM stays as it is in the student. Layers: the first
- * n_init_layers. A tensor whose teacher is narrower stays fresh.
+ * embedding (equal kernel), head (equal classes); everything inside the SSM stays as it is in the
+ * student. Layers: the first n_init_layers. A tensor whose teacher is narrower stays fresh.
  */
 #ifndef DISTILL_SUBCLONE_H
 #define DISTILL_SUBCLONE_H

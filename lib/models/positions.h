@@ -15,8 +15,8 @@ int64_t positions_rows(const struct position_table *t);
 
 /*
  * in (rows of from, dim) -> out (rows of to, dim). The grid: where its side is a multiple of the
- * other's and pool is set, the mean over blocks; otherwise bicubic as torch.nn.functional.interpolate
- * has it (a = -0.75, align_corners false, no antialiasing). Class tokens' rows as they are, as many
+ * other's and pool is set, the mean over blocks; otherwise bicubic as torch's interpolate has it
+ * (a = -0.75, align_corners false, no antialiasing). Class tokens' rows stay as they are, as many
  * as both have.
  */
 void positions_resize(const real *in, const struct position_table *from, real *out,
