@@ -35,11 +35,11 @@ struct network_config {
 	int64_t expand, state;	  /* students: inner width over dim, N */
 	int64_t kernel;		  /* PlainMamba: side of the dwconv */
 	int64_t stem, stem_convs; /* channels of the stem, and its 3 x 3 convolutions */
+	int64_t stride;		  /* ViM: pixels between patches, 0: the patch, else they overlap */
 	int scan_order;	  /* 0: delta, B, C stay in raster order (released code); 1: as the paper */
 	int release_init; /* 1: the TransMamba release's initialisation instead of PlainMamba's */
+	int layer_norm;	  /* 1: ViM has LayerNorm instead of RMSNorm, as in TransMamba */
 	int decay_all;	  /* 1: weight decay as the release applies it (A_log, positions too) */
-	int64_t stride;	  /* ViM: pixels between patches, 0: the patch, else they overlap */
-	int layer_norm;	  /* ViM: LayerNorm instead of RMSNorm, as TransMamba has it */
 	double drop_path; /* of the last block; linear from 0 at the first */
 };
 
