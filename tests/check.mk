@@ -35,6 +35,10 @@ check-arm64: $B/version.h ## do the sources compile for arm64? (needs gcc-aarch6
 
 # Sanitizers stop at the first finding (CONFIG=asan); leaks count, but for those of libraries.
 export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0
+.PHONY: test-cluster
+test-cluster: all ## `make CLUSTER=slurm table2` on a Slurm that the test starts
+	prove --timer tests/cluster/pipeline.t
+
 .PHONY: test-full test-asan test-asan-clang test-valgrind fuzz
 test-full: test check test-asan test-asan-clang test-valgrind $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
 test-asan:

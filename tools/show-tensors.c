@@ -9,10 +9,11 @@ struct settings {
 	const char *path;
 	char **names;
 	int count;
-	int diffable, provenance;
+	int attributes, diffable, provenance;
 };
 
 static const struct argp_option options[] = {
+	{"attributes", 'a', NULL, 0, "The file's attributes: its kind, settings, step and so on"},
 	{"diffable", 'd', NULL, 0,
 		"Everything but provenance as text in full precision, one value a line, for diff"},
 	{"provenance", 'p', NULL, 0, "The chain of tools that made the file"},
@@ -24,6 +25,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct settings *s = state->input;
 
 	switch (key) {
+	case 'a':
+		s->attributes = 1;
+		return 0;
 	case 'd':
 		s->diffable = 1;
 		return 0;
@@ -169,6 +173,8 @@ static int run(const struct settings *s)
 	TRY(h5_open(&f, s->path, NULL));
 	if (s->provenance)
 		status = show_provenance(f);
+	else if (s->attributes)
+		status = show_attributes(f);
 	else if (s->diffable)
 		status = show_diffable(f);
 	else if (s->count)

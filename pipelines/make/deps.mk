@@ -2,17 +2,20 @@
 # way of an included makefile: Make starts again after making it and finds what was installed.
 # NO_DEPS=1 leaves this out.
 
-.PHONY: deps deps-develop doctor
+.PHONY: deps deps-develop deps-cluster doctor
 deps: ## install the packages that building and testing need (apt)
 	@pipelines/make/deps build test
 deps-develop: ## the same for `make check`, `make test-full` and `make man`
 	@pipelines/make/deps build test develop
+deps-cluster: ## the same for `make test-cluster`: a Slurm that the test starts by itself
+	@pipelines/make/deps build test cluster
 doctor: ## what was found on this machine, for bug reports
 	@CC='$(CC)' DOCTOR_CFLAGS='$(STD) $(PKG_CFLAGS)' DOCTOR_LIBS='$(ALL_LIBS)' \
 	DESCRIBE='$(DESCRIBE)' pipelines/make/doctor
 
-DEPS_BUILDING := $(filter-out help clean dist deps deps-develop doctor uninstall,$(MAKECMDGOALS))
+DEPS_BUILDING := $(filter-out help clean dist deps deps-develop deps-cluster doctor uninstall,$(MAKECMDGOALS))
 DEPS_GROUPS := build $(if $(filter test%,$(MAKECMDGOALS)),test) \
+	$(if $(filter test-cluster,$(MAKECMDGOALS)),cluster) \
 	$(if $(filter check% test-full man,$(MAKECMDGOALS)),develop)
 DEPS_DRY_RUN := $(findstring n,$(filter-out -% %=%,$(firstword $(MAKEFLAGS))))
 ifneq ($(DEPS_BUILDING),)

@@ -31,9 +31,8 @@ R := build/results/$(VARIANT)# rows, tables, plots
 BY := $(if $(filter 1,$(REDO)),,|)
 
 # Every heavy command begins with $(RUN): its folder is made, its time is kept. LAUNCH is what a
-# cluster puts before the command.
-LAUNCH ?=
-RUN = pipelines/make/stage $@$(addprefix $() ,$(LAUNCH))
+# cluster puts before the command (pipelines/cluster/cluster.mk).
+RUN = pipelines/make/stage $@$(if $(strip $(LAUNCH)), $(strip $(LAUNCH)))
 export STAGE_TIMES := $R/times.tsv
 
 # $L ends a line of a command within a template, so that `make -n` prints it as lines, too.
@@ -53,6 +52,7 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 endif
+include pipelines/cluster/cluster.mk
 include pipelines/rules/data.mk
 include pipelines/rules/runs.mk
 include pipelines/rules/tables.mk

@@ -52,12 +52,14 @@ recipes = $(foreach f,$(call in_order,$1,$2) $3,--recipe $f)
 
 # $1 SET, $2 SIZE
 define teacher_from_init
+$W/$1/teacher-$2/init.h5: private WANTS := $(WANTS_weights)
 $W/$1/teacher-$2/init.h5: $(BY) $(BIN)/init-weights
 	$$(Q)$$(RUN) $(BIN)/init-weights --arch $(TEACHER_$2) $(TEACHER_SHAPE) --classes $(CLASSES_$1) $L\
 		--seed 0 -o $$@
 endef
 
 define teacher_from_import
+$W/$1/teacher-$2/init.h5: private WANTS := $(WANTS_weights)
 $W/$1/teacher-$2/init.h5: $(WEIGHTS_$2) $(BY) $(BIN)/import-weights
 	data/verify-data data/SOURCES $(DATA) $(TEACHER_$2)
 	$$(Q)$$(RUN) $(BIN)/import-weights $(WEIGHTS_$2) --arch $(TEACHER_$2) $L\
@@ -65,13 +67,14 @@ $W/$1/teacher-$2/init.h5: $(WEIGHTS_$2) $(BY) $(BIN)/import-weights
 endef
 
 define teacher_trained
+$W/$1/teacher-$2/last.h5: private WANTS := $(WANTS_train)
 $W/$1/teacher-$2/last.h5: $W/$1/teacher-$2/init.h5 $D/$1/train.h5 $(VALID_$1) $(call in_order,teacher,$2) \
 		$(BY) $(BIN)/distill-step
 	@pipelines/make/drop-old-state $W/$1/teacher-$2/state.h5 $$^
 	$$(Q)$$(RUN) $(BIN)/distill-step --method task --seed 0 $L\
 		--init $W/$1/teacher-$2/init.h5 --data $D/$1/train.h5 --valid $(VALID_$1) $L\
 		$(call recipes,teacher,$2) $L\
-		--state $W/$1/teacher-$2/state.h5 --metrics $W/$1/teacher-$2/metrics.tsv $L\
+		$(STOP_EARLY) --state $W/$1/teacher-$2/state.h5 --metrics $W/$1/teacher-$2/metrics.tsv $L\
 		--best $W/$1/teacher-$2/best.h5 -o $W/$1/teacher-$2/last.h5
 endef
 
@@ -95,13 +98,14 @@ need_teacher = $(if $(DONE_teacher_$1_$2),,$(eval $(call teacher_rules,$1,$2)))
 # $1 SET, $2 SIZE, $3 SHARE, $4 the probe's folder
 define probe_rules
 DONE_probe_$1_$2_$3 := 1
+$4/last.h5: private WANTS := $(WANTS_train)
 $4/last.h5: $(call teacher_of,$1,$2) $(call students_of,$1,$3) \
 		$(call in_order,probe,$2) $(BY) $(BIN)/distill-step
 	@pipelines/make/drop-old-state $4/state.h5 $$^
 	$$(Q)$$(RUN) $(BIN)/distill-step --method task --seed 0 $L\
 		--init $(call teacher_of,$1,$2) --data $(call students_of,$1,$3) $L\
 		$(call recipes,probe,$2) $L\
-		--state $4/state.h5 -o $$@
+		$(STOP_EARLY) --state $4/state.h5 -o $$@
 endef
 need_probe = $(if $(DONE_probe_$1_$2_$3),,$(eval \
 	$(call probe_rules,$1,$2,$3,$(call probe_dir,$1,$2,$3))))
@@ -110,6 +114,7 @@ need_probe = $(if $(DONE_probe_$1_$2_$3),,$(eval \
 
 define fresh_rules
 DONE_fresh_$1_$2_$3 := 1
+$W/$1/fresh-$2/$3.h5: private WANTS := $(WANTS_weights)
 $W/$1/fresh-$2/$3.h5: $(BY) $(BIN)/init-weights
 	$$(Q)$$(RUN) $(BIN)/init-weights --arch $(STUDENT_$2) $(STUDENT_SHAPE) --classes $(CLASSES_$1) $L\
 		--mlp-ratio $(MLP_RATIO) --seed $3 -o $$@
@@ -117,6 +122,7 @@ endef
 need_fresh = $(if $(DONE_fresh_$1_$2_$3),,$(eval $(call fresh_rules,$1,$2,$3)))
 
 define start_rules
+$7: private WANTS := $(WANTS_weights)
 $7: $W/$1/fresh-$3/$5.h5 $(call teacher_of,$1,$3) $(call probe_dir,$1,$3,$4)/last.h5 \
 		$(RECIPE_$2) $(BY) $(BIN)/subclone-weights
 	$$(Q)$$(RUN) $(BIN)/subclone-weights --seed $5 $L\
@@ -125,6 +131,7 @@ $7: $W/$1/fresh-$3/$5.h5 $(call teacher_of,$1,$3) $(call probe_dir,$1,$3,$4)/las
 endef
 
 define map_rules
+$6/map.h5: private WANTS := $(WANTS_calibrate)
 $6/map.h5: $7 $(call teacher_of,$1,$3) $(call students_of,$1,$4) \
 		$(call in_order,student,$3) $(RECIPE_$2) $(BY) $(BIN)/calibrate
 	$$(Q)$$(RUN) $(BIN)/calibrate --seed $5 $L\
@@ -135,6 +142,7 @@ $6/map.h5: $7 $(call teacher_of,$1,$3) $(call students_of,$1,$4) \
 endef
 
 define training_rules
+$6/last.h5: private WANTS := $(WANTS_train)
 $6/last.h5: $7 $(call students_of,$1,$4) $(VALID_$1) \
 		$(if $(filter $2,$(ARMS_TAUGHT)),$(call teacher_of,$1,$3)) \
 		$(if $(filter $2,$(ARMS_CALIBRATED)),$6/map.h5) \
@@ -145,7 +153,7 @@ $6/last.h5: $7 $(call students_of,$1,$4) $(VALID_$1) \
 		$(if $(filter $2,$(ARMS_CALIBRATED)),--calibration $6/map.h5 $L)\
 		--data $(call students_of,$1,$4) --valid $(VALID_$1) $L\
 		$(call recipes,student,$3,$(RECIPE_$2)) $L\
-		--state $6/state.h5 --metrics $6/metrics.tsv --best $6/best.h5 -o $6/last.h5
+		$(STOP_EARLY) --state $6/state.h5 --metrics $6/metrics.tsv --best $6/best.h5 -o $6/last.h5
 endef
 
 define student_rules

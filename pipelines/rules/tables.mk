@@ -12,6 +12,7 @@ eval_confs = $(foreach s,$(SCALE_BASE) $(SCALE),$(wildcard pipelines/scales/$s-e
 # $1 TABLE, $2 name in the table, $3 SET, $4 folder of the run, $5 share, $6 seed
 define row_rules
 ROWS_$1 += $R/$1/rows/$2.$3.$6.tsv
+$R/$1/rows/$2.$3.$6.tsv: private WANTS := $(WANTS_evaluate)
 $R/$1/rows/$2.$3.$6.tsv: $4/last.h5 $(TEST_$3) $(eval_confs) $(BY) $(BIN)/eval-cls
 	@mkdir -p $$(@D)
 	$$(Q)$$(RUN) $(BIN)/eval-cls --weights $4/last.h5 --best $4/best.h5 --data $(TEST_$3) $L\

@@ -1,0 +1,29 @@
+# Where stages run: CLUSTER=local (here; a GPU for each that wants one) or slurm (each a job).
+#
+# WANTS of a target is what its stage asks for, in words of pipelines/cluster/slurm; the scales set
+# WANTS_data (also of a target without), _weights, _train, _calibrate and _evaluate.
+
+CLUSTER ?= local
+ifeq ($(filter $(CLUSTER),local slurm),)
+$(error CLUSTER=$(CLUSTER) is neither local nor slurm)
+endif
+
+WANTS_data ?= cores=1 gpus=0 hours=1
+WANTS_weights ?= cores=1 gpus=0 hours=0.5
+WANTS_train ?= cores=1 gpus=0 hours=2
+WANTS_calibrate ?= $(WANTS_train)
+WANTS_evaluate ?= $(WANTS_train)
+WANTS_gpus = $(patsubst gpus=%,%,$(filter gpus=%,$(WANTS)))
+
+ifeq ($(CLUSTER),slurm)
+include pipelines/cluster/site.mk
+export SITE_ACCOUNT SITE_PARTITION SITE_PARTITION_GPU SITE_QOS SITE_OPTIONS SITE_MODULES SITE_SCRATCH \
+	SITE_GPU FS_WAIT
+LAUNCH = pipelines/cluster/slurm $@ $(or $(WANTS),$(WANTS_data)) --
+ifeq ($(shell command -v sbatch)$(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
+$(error sbatch is not found: run make where Slurm is, or without CLUSTER=slurm)
+endif
+else
+LAUNCH ?= $(if $(filter-out 0,$(WANTS_gpus)),pipelines/cluster/local $(WANTS_gpus))
+endif
+STOP_EARLY := $(if $(STOP_BEFORE),--stop-before $(STOP_BEFORE))

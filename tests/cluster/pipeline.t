@@ -1,0 +1,193 @@
+#!/bin/bash
+# `make CLUSTER=slurm table2` against a Slurm of its own (tests/cluster/slurm): two jobs preempted, a
+# node lost with its job, a node's daemon lost while its job lives on. What comes out equals a local
+# run, byte for byte. Run by `make test-cluster`; nothing here needs root, and root gives itself up.
+# SIZES and SCALE as in make (all sizes at smoke).
+set -uo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+if ! PATH=$PATH:/usr/sbin command -v slurmctld slurmd munged >/dev/null; then
+	echo '1..0 # SKIP no munge, slurmctld, slurmd, slurm-client: make deps-cluster installs them'
+	exit 0
+fi
+work=$(mktemp -d)
+if [ "$(id -u)" -eq 0 ] && [ -z "${CLUSTER_USER:-}" ]; then
+	chown nobody "$work"
+	rmdir "$work"
+	exec setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups \
+		env CLUSTER_USER=nobody HOME=/nonexistent "$0" "$@"
+fi
+export SLURM_CONF=$work/slurm/slurm.conf SCALE=${SCALE:-smoke}
+unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS OMP_NUM_THREADS CLUSTER
+tests=0 failed=0
+ok()
+{
+	local status=$?
+	((++tests))
+	[ $status = 0 ] || { ((++failed)); printf 'not '; }
+	echo "ok $tests - $1"
+}
+finish()
+{
+	kill "$release" 2>/dev/null
+	"$root/tests/cluster/slurm" down "$work/slurm"
+	pkill -KILL -u "$(id -u)" -f "$work" 2>/dev/null
+	rm -rf "$work"
+}
+
+# A tree of makefiles with the tools, which leave provenance out: it names hosts and times.
+tree()
+{
+	local tool
+	mkdir -p "$1/data" "$1/build/bin"
+	(cd "$root" && find . -path ./build -prune -o ! -name config.mk -name '*.mk' -print0 |
+		xargs -0 cp --parents -t "$1" && cp -r Makefile VERSION pipelines "$1" &&
+		cp data/{SOURCES,verify-data,imagenet100.txt,imagenet1k.txt} "$1/data")
+	for tool in "$root"/build/bin/*; do
+		case ${tool##*/} in
+		make-shapes | pack-images | init-weights | subclone-weights | calibrate | distill-step | eval-cls)
+			# shellcheck disable=SC2016
+			printf '#!/bin/sh\nexec %s "$@" --no-provenance\n' "$tool" >"$1/build/bin/${tool##*/}"
+			;;
+		*) printf '#!/bin/sh\nexec %s "$@"\n' "$tool" >"$1/build/bin/${tool##*/}" ;;
+		esac
+		chmod +x "$1/build/bin/${tool##*/}"
+	done
+	touch -d 2001-01-01 "$1"/build/bin/*
+}
+
+# until_true SECONDS COMMAND...: waits for an event
+until_true()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+job_of()
+{
+	cut -d';' -f1 "$work/b/build/cluster/$1.id" 2>/dev/null
+}
+node_of()
+{
+	squeue -h -j "$(job_of "$1")" -t RUNNING -o %N 2>/dev/null
+}
+state_of()
+{
+	echo "$work/b/build/${1//.//}/state.h5"
+}
+# A stage that trains.
+under_way()
+{
+	[ -e "$(state_of "$1").owner" ] && [ -n "$(node_of "$1")" ]
+}
+# Requeued jobs wait for two minutes unless they are let go.
+release_all()
+{
+	local job
+	while :; do
+		for job in $(squeue -h -t PENDING -o '%i %r' 2>/dev/null | awk '/BeginTime/ { print $1 }'); do
+			scontrol update JobId="$job" StartTime=now 2>/dev/null
+		done
+		sleep 0.2
+	done
+}
+
+release=
+trap finish EXIT
+mkdir -p "$work/slurm"
+tree "$work/a"
+tree "$work/b"
+(cd "$work/a" && make -j2 NO_DEPS=1 table2 SCALE="$SCALE") >"$work/a.log" 2>&1
+ok 'a local run'
+"$root/tests/cluster/slurm" up "$work/slurm"
+ok 'Slurm: two nodes are idle'
+release_all &
+release=$!
+(cd "$work/b" && make -j20 NO_DEPS=1 CLUSTER=slurm STOP_BEFORE=5 table2 SCALE="$SCALE") >"$work/b.log" 2>&1 &
+pipeline=$!
+
+# preempted NAME: an urgent job takes the whole node
+preempt()
+{
+	local node
+	until_true 120 under_way "runs.$SCALE.shapes.$1" || return 1
+	node=$(node_of "runs.$SCALE.shapes.$1")
+	[ -n "$node" ] && timeout 60 srun -p urgent -w "$node" -c 2 -n 1 true 2>/dev/null
+}
+preempt teacher-b
+ok 'preempt the job that trains teacher b'
+preempt teacher-s
+ok 'preempt the job that trains teacher s'
+
+# a node dies: its daemon, and all processes of its job
+name=runs.$SCALE.shapes.wsab-b.0
+until_true 120 under_way "$name"
+ok 'a student is under way'
+node=$(node_of "$name")
+kill -KILL "$(cat "$work/slurm/run/slurmd-$node.pid")"
+pkill -KILL -f "slurmstepd: \[$(job_of "$name")\."
+pkill -KILL -f "$(state_of "$name")"
+lost=$(job_of "$name")
+down() { [ "$(sinfo -h -n "$1" -o %t | head -1)" = down\* ] || [ "$(sinfo -h -n "$1" -o %t | head -1)" = down ]; }
+until_true 90 down "$node"
+ok 'its node is lost'
+"$root/tests/cluster/slurm" node "$work/slurm" "$node"
+
+# a daemon dies alone: its job lives on, here held until the one that replaces it has begun
+name=runs.$SCALE.shapes.trans-b.0
+until_true 150 under_way "$name"
+ok 'another student is under way'
+node=$(node_of "$name")
+old=$(pgrep -f "distill-step .*trans-b/0/state.h5.*" | while read -r p; do
+	grep -qa distill-step "/proc/$p/comm" && echo "$p"
+done | head -1)
+kill -STOP "$old"
+kill -KILL "$(cat "$work/slurm/run/slurmd-$node.pid")"
+orphan=$(job_of "$name")
+until_true 90 down "$node"
+ok 'the daemon of its node is lost, the job lives on'
+# `node` comes back only when the old copy has ended: it would be ended by it
+taken() { ! grep -q " pid $old " "$(state_of "$name").owner" 2>/dev/null; }
+until_true 120 taken
+ok 'another copy has taken its state'
+kill -CONT "$old"
+until_true 60 test ! -d "/proc/$old"
+ok 'the old copy ends'
+grep -q 'this copy writes nothing more' "$work/b/build/cluster/$name.log"
+ok 'and says that it writes nothing more'
+"$root/tests/cluster/slurm" node "$work/slurm" "$node"
+
+wait "$pipeline"
+ok 'the pipeline ends well' || tail -30 "$work/b.log"
+[ "$(grep -c 'has been requeued to reclaim resources' "$work/slurm/log/slurmctld")" -ge 2 ]
+ok 'two jobs were preempted and requeued'
+grep -qE "[Rr]equeu.*JobId=$lost|JobId=$lost.*[Rr]equeu" "$work/slurm/log/slurmctld"
+ok 'the job of the lost node was requeued'
+grep -qE "[Rr]equeu.*JobId=$orphan|JobId=$orphan.*[Rr]equeu" "$work/slurm/log/slurmctld"
+ok 'the job of the lost daemon was requeued'
+compare()
+{
+	local file bad=0 count=0
+	while read -r file; do
+		((++count))
+		cmp "$work/a/$file" "$work/b/$file" || bad=1
+	done < <(cd "$work/a" && find build/runs build/data -name '*.h5')
+	echo "# $count files compared"
+	[ $bad = 0 ] && [ $count -gt 50 ]
+}
+compare
+ok 'weights, maps, states and data are those of the local run, byte for byte'
+rows()
+{
+	awk -F'\t' -v OFS='\t' 'FNR == 1 { for (i = 1; i <= NF; i++) drop[i] = $i ~ /seconds|hardware|energy|device/ }
+		{ for (i = 1; i <= NF; i++) if (drop[i]) $i = "-"; print }' "$1"/build/results/*/table2/rows/*.tsv
+}
+[ "$(rows "$work/a")" = "$(rows "$work/b")" ] && [ "$(rows "$work/a" | wc -l)" -gt 20 ]
+ok 'rows are those of the local run'
+[ -z "$(find "$work/b/build" -name '*.owner*' -o -name '*.done')" ]
+ok 'nothing is left behind'
+echo "1..$tests"
+[ $failed -eq 0 ] || { grep -hE 'error|stage:|slurm:' "$work"/b.log "$work"/b/build/cluster/*.log | tail -40 | sed 's/^/# /'; exit 1; }
