@@ -25,11 +25,6 @@
 #define INLINE static inline __attribute__((always_inline, unused))
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
-#ifdef REAL_DOUBLE
-typedef int64_t vec_index __attribute__((vector_size(VECTOR_BYTES)));
-#else
-typedef int32_t vec_index __attribute__((vector_size(VECTOR_BYTES)));
-#endif
 
 INLINE vec vec_load(const real *x)
 {
@@ -50,8 +45,20 @@ INLINE vec vec_load(const real *x)
 #define SWAP(d) SWAP2(0, d)
 #endif
 
-/* The distance is known to the compiler. */
+/* The distance is a constant. Clang has the first builtin only, gcc before 12 the second. */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
+#define vec_swap(v, distance) __builtin_shufflevector(v, v, SWAP(distance))
+#endif
+#endif
+#ifndef vec_swap
+#ifdef REAL_DOUBLE
+typedef int64_t vec_index __attribute__((vector_size(VECTOR_BYTES)));
+#else
+typedef int32_t vec_index __attribute__((vector_size(VECTOR_BYTES)));
+#endif
 #define vec_swap(v, distance) __builtin_shuffle(v, (vec_index){SWAP(distance)})
+#endif
 
 INLINE real vec_sum(vec v)
 {
