@@ -168,9 +168,8 @@ static void rows_and_growth(void)
 
 static void scalars_empty_text(void)
 {
-	static const char *const words[3] = {"goldfish", "",
-		"Gr\xc3\xbc\xc3\x9f"
-		"e \xf0\x9f\x90\xa0"};
+	static const char *const words[3] = {
+		"goldfish", "", "Gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x90\xa0"};
 	static const char *const latin[1] = {"Gr\xfc"};
 	static const int64_t none[2] = {0, 4};
 	const char *path = in_folder("small.h5");

@@ -46,7 +46,7 @@ static int open_cuda(const struct device **d, const char *number)
 	for (int i = 0; i < 3; i++)
 		if (!strcmp(cli.precision, precisions[i]))
 			precision = i;
-	TRY(device_cuda(d, atoi(number), precision));
+	TRY(device_cuda(d, (int)strtol(number, NULL, 10), precision));
 	cli_say("device %s, %s", (*d)->name, cli.precision);
 	cli.provenance.device = (*d)->name;
 	return 0;

@@ -147,6 +147,8 @@ static tensor wsab(struct objective *o, struct program *p, const struct distill_
 		.stop_gradient = s->weights_stopgrad};
 	int n = (int)student->depth;
 
+	if (n < 1)
+		return program_refuse(p, "%s: no layer to distil into", student->arch);
 	for (int i = 0; i < n; i++) {
 		program_scope(p, "calibration.%d", i);
 		cosines[i] = cosine(p, feature_of(p, s, student, t, c, out->taps[i], i), v);

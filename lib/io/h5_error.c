@@ -43,7 +43,7 @@ static herr_t visit(unsigned n, const H5E_error2_t *e, void *data)
 	if (!e->desc)
 		return 0;
 	if (number && !r->number)
-		r->number = atoi(number + strlen("errno = "));
+		r->number = (int)strtol(number + strlen("errno = "), NULL, 10);
 	if (strstr(e->desc, "unable to lock file"))
 		r->locked = 1;
 	if (!r->text[0])

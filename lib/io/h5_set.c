@@ -263,8 +263,10 @@ int h5_has(struct h5 *f, const char *name)
 int h5_shape(struct h5 *f, const char *name, enum h5_type *type, int *dims, int64_t *shape)
 {
 	struct h5_set *s = NULL;
+	int status = h5_find(f, name, &s);
 
-	TRY(h5_find(f, name, &s));
+	if (!s)
+		return status;
 	*type = s->type;
 	*dims = s->dims;
 	memset(shape, 0, H5_DIMS * sizeof(*shape));

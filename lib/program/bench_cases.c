@@ -77,7 +77,9 @@ static tensor build_conv2d(struct program *p, const int64_t *n)
 
 static double flops_conv2d(const int64_t *n)
 {
-	return 2.0 * n[0] * (n[1] / n[5]) * (n[1] / n[5]) * n[2] * n[3] * n[4] * n[4];
+	int64_t side = n[1] / n[5];
+
+	return 2.0 * n[0] * side * side * n[2] * n[3] * n[4] * n[4];
 }
 
 /* n: B, rows of a sample, channels */

@@ -60,15 +60,26 @@ static void read_line(const char *path, char *line)
 		close(fd);
 }
 
+/* The job that a line names, and which run of it: 0 for the first. -1: no such line. */
+static long run_of(const char *line, char job[static 64])
+{
+	int at = 0;
+	char *end;
+	long run;
+
+	if (sscanf(line, "job %63s restart %n", job, &at) != 1 || !at)
+		return -1;
+	run = strtol(line + at, &end, 10);
+	return end > line + at ? run : -1;
+}
+
 /* Both name the same job, and a's run of it is the earlier one. */
 static int earlier_run(const char *a, const char *b)
 {
 	char job[2][64];
-	long restart[2];
+	long run[2] = {run_of(a, job[0]), run_of(b, job[1])};
 
-	return sscanf(a, "job %63s restart %ld", job[0], &restart[0]) == 2 &&
-	       sscanf(b, "job %63s restart %ld", job[1], &restart[1]) == 2 && job[0][0] != '-' &&
-	       !strcmp(job[0], job[1]) && restart[0] < restart[1];
+	return run[0] >= 0 && run[1] > run[0] && job[0][0] != '-' && !strcmp(job[0], job[1]);
 }
 
 static int replaced(const struct owner *o, const char *line)
