@@ -14,7 +14,7 @@ setup() {
 	cp data/{SOURCES,verify-data,imagenet100.txt,imagenet1k.txt} "$work/data"
 	cd "$work"
 	export LOG=$work/log
-	unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS
+	unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS CONFIG
 	for tool in make-shapes pack-images init-weights import-weights subclone-weights calibrate \
 		distill-step eval-cls; do
 		cp "$BATS_TEST_DIRNAME/stand-in" "build/bin/$tool"
