@@ -360,7 +360,7 @@ static void provenance(void)
 	ok(!status, "a first link");
 	status = h5_open(&in, in_folder("p1.h5"), NULL);
 	status = status ? status : provenance_input(&second, in);
-	h5_content_hash(in, hash);
+	status = status ? status : h5_content_hash(in, hash);
 	h5_close(&in);
 	status = status ? status : h5_create(&f, in_folder("p2.h5"), "weights");
 	status = status ? status : h5_put(f, "x", H5_F32, 0, NULL, &x);
