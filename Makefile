@@ -130,10 +130,12 @@ $(BENCH): $B/tests/bench/%: tests/bench/%.c $(LIB)
 include tests/bench/bench.mk
 include lib/cuda/cuda.mk
 
+# They go first, so that two tests side by side end together.
+LONG_TESTS := tests/train_owner.t tests/train_signals.t
 .PHONY: test test-programs
 test: ## quick tests (what CI runs)
 	@$(MAKE) --no-print-directory $(PARALLEL) test-programs
-	tests/run $(BIN) $(TESTS) $(wildcard tests/*.t)
+	tests/run $(BIN) $(LONG_TESTS) $(filter-out $(LONG_TESTS),$(TESTS) $(wildcard tests/*.t))
 test-programs: all $(TESTS)
 
 clean: ## remove everything that was built
