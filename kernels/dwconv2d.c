@@ -22,7 +22,7 @@ static void pixel_forward(const struct dwconv2d *p, int64_t b, int64_t i, int64_
 	int64_t k = p->kernel, at = pixel(p, b, i, j);
 
 	for (int64_t e = 0; e < p->dim; e++) {
-		real sum = bias[e];
+		real sum = bias ? bias[e] : 0;
 
 		for (int64_t tap = 0; tap < k * k; tap++) {
 			int64_t from = pixel(p, b, i + tap / k - k / 2, j + tap % k - k / 2);

@@ -148,7 +148,7 @@ static __global__ void __launch_bounds__(ROWS(K) * LANES)
 		return;
 #pragma unroll
 	for (int v = 0; v < V; v++) {
-		float b = bias[e + v];
+		float b = bias ? bias[e + v] : 0;
 
 #pragma unroll
 		for (int j = 0; j < COLUMNS; j++)
@@ -280,7 +280,7 @@ static __global__ void forward_any(dwconv2d p, struct array y, struct array c, s
 	GRID_STRIDE(n, p.batch * pixels * p.dim)
 	{
 		int64_t e = n % p.dim, at = n / p.dim, i = at % pixels / p.width, j = at % p.width;
-		float sum = bias[e];
+		float sum = bias ? bias[e] : 0;
 
 		for (int64_t tap = 0; tap < k * k; tap++) {
 			int64_t from =

@@ -5,7 +5,7 @@
  *	y    = c sigmoid(c)
  *
  * Stride 1, zeros outside, k odd, no flip. x, y (b, height, width, E); weight (E, 1, k, k); bias
- * (E); kept: c, as y.
+ * (E) or NULL; kept: c, as y.
  *
  * Backward: dc = dy s (1 + c (1 - s)); dx is dc convolved with the turned weight, set or added;
  * dweight and dbias are added, pixels in order. NULL is not wanted. Work in reals, fast: forward

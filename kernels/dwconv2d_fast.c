@@ -68,7 +68,10 @@ static inline __attribute__((always_inline)) void forward_block(const struct dwc
 		for (int64_t j = 0; j < p->width; j++) {
 			int64_t at = (i * p->width + j) * p->dim;
 
-			memcpy(c + at, bias, width * sizeof(*c));
+			if (bias)
+				memcpy(c + at, bias, width * sizeof(*c));
+			else
+				memset(c + at, 0, width * sizeof(*c));
 			convolve(p, width, i, j, c + at, x, w);
 #pragma omp simd
 			for (int64_t e = 0; e < width; e++)
@@ -85,11 +88,12 @@ void dwconv2d_forward_fast(const struct dwconv2d *p, real *y, real *c, const rea
 #pragma omp parallel for schedule(static)
 	for (int64_t n = 0; n < p->batch * blocks; n++) {
 		int64_t e = n % blocks * BLOCK, at = n / blocks * size + e;
+		const real *b = bias ? bias + e : NULL;
 
 		if (p->dim - e >= BLOCK)
-			forward_block(p, BLOCK, y + at, c + at, x + at, work + e, bias + e);
+			forward_block(p, BLOCK, y + at, c + at, x + at, work + e, b);
 		else
-			forward_block(p, p->dim - e, y + at, c + at, x + at, work + e, bias + e);
+			forward_block(p, p->dim - e, y + at, c + at, x + at, work + e, b);
 	}
 }
 

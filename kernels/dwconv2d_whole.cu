@@ -147,7 +147,7 @@ static __global__ void __launch_bounds__(THREADS, 2)
 	fill_weights<V>(w, weight, from, g.dim, 0);
 #pragma unroll
 	for (int v = 0; v < V; v++)
-		b[v] = e + v < g.dim ? bias[e + v] : 0;
+		b[v] = bias && e + v < g.dim ? bias[e + v] : 0;
 	for (int n = blockIdx.x; n < g.images; n += gridDim.x) {
 		int64_t at = n * size + (int64_t)row * g.width * g.dim + e;
 		float sum[SIDE][V];

@@ -75,6 +75,31 @@ static tensor build_patches(struct program *p, const int64_t *n)
 	return patches(p, case_input(p, "image", 4, n[0], n[1], n[2], n[3]), n[4]);
 }
 
+/* n: batch, height, width, C; the gradient of x is added to */
+static tensor build_merge_patches(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 3, n[0], n[1] * n[2], n[3], 0);
+
+	return add(p, merge_patches(p, x, n[1], n[2]), merge_patches(p, x, n[1], n[2]));
+}
+
+/* Of what an op stores. */
+static tensor build_merge_stored(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 3, n[0], n[1] * n[2], n[3], 0);
+
+	return merge_patches(p, gelu(p, x), n[1], n[2]);
+}
+
+/* With bias. n: batch, size, cin, cout, k, stride, pad + 1 */
+static tensor build_conv2d_bias(struct program *p, const int64_t *n)
+{
+	tensor x = case_input(p, "x", 4, n[0], n[1], n[1] + 1, n[2]);
+
+	return conv2d(p, x, case_input(p, "weight", 4, n[3], n[2], n[4], n[4]),
+		case_input(p, "bias", 1, n[3], 0, 0, 0), n[5], n[6] - 1);
+}
+
 /* The second one drops nothing. */
 static tensor build_residual(struct program *p, const int64_t *n)
 {
@@ -177,6 +202,11 @@ static const struct op_case cases_image[] = {
 	{"concat_tokens of halves", build_concat_halves, {5, 197, 48}},
 	{"patches", build_patches, {3, 8, 4, 3, 4}},
 	{"patches", build_patches, {5, 64, 64, 3, 16}},
+	{"merge_patches", build_merge_patches, {3, 4, 6, 33}},
+	{"merge_patches", build_merge_patches, {2, 7, 5, 20}},
+	{"merge_patches", build_merge_patches, {2, 1, 1, 31}},
+	{"merge_patches", build_merge_stored, {2, 3, 4, 48}},
+	{"merge_patches", build_merge_stored, {5, 14, 13, 96}, NULL, 0, 1},
 	{"residual", build_residual, {8, 3, 33}},
 	{"residual", build_residual, {8, 197, 48}},
 	{"split", build_split, {31, 33, 7, 33}},
@@ -191,6 +221,9 @@ static const struct op_case cases_image[] = {
 	{"conv2d", build_conv2d, {2, 1, 3, 5, 1, 1, 1}},
 	{"conv2d overlapping patches", build_conv2d, {2, 32, 3, 17, 16, 8, 1}},
 	{"conv2d", build_conv2d, {3, 9, 24, 112, 3, 2, 1}},
+	{"conv2d overlapping", build_conv2d_bias, {2, 7, 3, 12, 3, 2, 2}},
+	{"conv2d overlapping", build_conv2d_bias, {2, 8, 24, 48, 3, 2, 2}},
+	{"conv2d overlapping", build_conv2d_bias, {2, 28, 48, 96, 3, 2, 2}, NULL, 0, 1},
 	{"conv2d twice", build_conv2d_twice, {2, 9, 16, 16, 3, 1, 2}},
 	{"conv2d patches twice", build_conv2d_twice, {2, 9, 16, 16, 4, 4, 1}},
 	{"conv2d", build_conv2d, {3, 48, 3, 64, 7, 2, 4}, NULL, 0, 1},

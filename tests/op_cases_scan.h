@@ -49,6 +49,13 @@ static tensor build_dwconv2d_twice(struct program *p, const int64_t *n)
 		case_input(p, "bias2", 1, n[3], 0, 0, 0));
 }
 
+/* Without bias. */
+static tensor build_dwconv2d_plain(struct program *p, const int64_t *n)
+{
+	return dwconv2d_silu(p, case_input(p, "x", 3, n[0], n[1] * n[2], n[3], 0), n[1], n[2],
+		case_input(p, "weight", 4, n[3], 1, n[4], n[4]), NULL);
+}
+
 /* n: batch, L, E; n[3]: 1 causal, 2 mirrored, 3 and 4 the same with segments */
 static tensor build_dwconv1d(struct program *p, const int64_t *n)
 {
@@ -90,6 +97,33 @@ static tensor build_directions(struct program *p, const int64_t *n)
 static tensor build_mean_directions(struct program *p, const int64_t *n)
 {
 	return mean_directions(p, case_input(p, "s", 4, n[0], n[1], n[2], n[3]));
+}
+
+/*
+ * A scan in each direction by one of VMamba's own orders, with its own parameters, side by side.
+ * n: height, width, E, N
+ */
+static tensor build_cross_scan(struct program *p, const int64_t *n)
+{
+	int32_t order[4 * 64];
+	int64_t L = n[0] * n[1], E = n[2], N = n[3];
+	tensor u = case_input(p, "u", 3, 2, L, E, 0), y[4];
+	char name[8][8];
+
+	order_fill(ORDER_CROSS, n[0], n[1], order, NULL);
+	for (int k = 0; k < 4; k++) {
+		struct scan_settings s = {1, 1, 1, 1, order + k * L, NULL};
+
+		for (int i = 0; i < 6; i++)
+			snprintf(name[i], sizeof(name[i]), "%c%d", "rbABCD"[i], k);
+		y[k] = selective_scan(p, &s, u, case_input(p, name[0], 3, 2, L, E, 0),
+			case_input(p, name[1], 1, E, 0, 0, 0),
+			case_input(p, name[2], 2, E, N, 0, 0),
+			case_input(p, name[3], 3, 2, L, N, 0),
+			case_input(p, name[4], 3, 2, L, N, 0),
+			case_input(p, name[5], 1, E, 0, 0, 0), NULL, NULL);
+	}
+	return concat_tokens(p, 4, y, 1);
 }
 
 static tensor build_cosine(struct program *p, const int64_t *n)
@@ -163,6 +197,10 @@ static const struct op_case cases_scan[] = {
 	{"dwconv2d_silu", build_dwconv2d, {2, 4, 4, 33, 7}},
 	{"dwconv2d_silu", build_dwconv2d, {3, 7, 5, 64, 3}},
 	{"dwconv2d_silu", build_dwconv2d, {1, 1, 31, 5, 5}},
+	{"dwconv2d_silu no bias", build_dwconv2d_plain, {2, 4, 5, 33, 3}},
+	{"dwconv2d_silu no bias", build_dwconv2d_plain, {2, 14, 14, 72, 3}, NULL, 0, 1},
+	{"dwconv2d_silu no bias", build_dwconv2d_plain, {2, 31, 33, 40, 3}, NULL, 0, 1},
+	{"dwconv2d_silu no bias", build_dwconv2d_plain, {2, 5, 7, 33, 11}, NULL, 0, 1},
 	{"dwconv2d_silu twice", build_dwconv2d_twice, {2, 4, 5, 6, 7}},
 	{"dwconv2d_silu twice", build_dwconv2d_twice, {2, 15, 17, 70, 7}, NULL, 0, 1},
 	{"dwconv2d_silu twice", build_dwconv2d_twice, {3, 14, 14, 33, 3}, NULL, 0, 1},
@@ -180,6 +218,10 @@ static const struct op_case cases_scan[] = {
 	{"gate merged", build_gate_merged, {2, 31, 33}},
 	{"directions", build_directions, {8, 4, 9, 33}},
 	{"mean_directions", build_mean_directions, {2, 4, 31, 33}},
+	{"cross scan", build_cross_scan, {3, 2, 5, 3}},
+	{"cross scan one state", build_cross_scan, {3, 4, 33, 1}},
+	{"cross scan", build_cross_scan, {7, 7, 40, 16}, NULL, 0, 1},
+	{"cross scan one state", build_cross_scan, {7, 7, 64, 1}, NULL, 0, 1},
 	{"cosine", build_cosine, {2, 4, 9, 33}},
 	{"cosine", build_cosine, {3, 1, 197, 48}},
 	{"adapt ratio_sm", build_adapt, {5, 4, 1, 1}},

@@ -1,5 +1,6 @@
 #include "kernels/concat_cuda.h"
 #include "kernels/elementwise_cuda.h"
+#include "kernels/merge_patches_cuda.h"
 #include "kernels/tokens_cuda.h"
 #include "lib/cuda/cuda.h"
 
@@ -112,3 +113,17 @@ static void concat_tokens_bwd(const struct call *c, const struct run *r)
 }
 
 OP_ROW(concat_tokens);
+
+static void merge_patches_fwd(const struct call *c, const struct run *r)
+{
+	merge_patches_cuda(c->params, array_out(c, 0), array_in(c, 0));
+}
+
+static void merge_patches_bwd(const struct call *c, const struct run *r)
+{
+	if (array_dx(c, 0).data)
+		merge_patches_cuda_backward(
+			c->params, array_dx(c, 0), call_acc(c, 0), array_dy(c, 0));
+}
+
+OP_ROW(merge_patches);

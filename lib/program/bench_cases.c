@@ -165,6 +165,12 @@ static tensor build_mean_directions(struct program *p, const int64_t *n)
 	return mean_directions(p, directions(p, "o", n));
 }
 
+/* n: B, side, C */
+static tensor build_merge_patches(struct program *p, const int64_t *n)
+{
+	return merge_patches(p, in(p, "x", 3, n[0], n[1] * n[1], n[2], 0), n[1], n[1]);
+}
+
 static tensor build_cosine(struct program *p, const int64_t *n)
 {
 	return cosine(p, directions(p, "u", n), tokens(p, "v", n));
@@ -399,6 +405,7 @@ static const struct bench_case cases[] = {
 	{"pool_tokens", build_pool, NULL, 0, {32, 14, 192}},
 	{"permute_tokens", build_permute, NULL, 0, {32, 197, 192}},
 	{"concat_tokens", build_concat, NULL, 0, {8, 197, 384}},
+	{"merge_patches", build_merge_patches, NULL, 0, {8, 56, 96}},
 	{"patches", build_patches, NULL, 0, {32, 224, 16}},
 	{"split", build_split, NULL, 0, {8, 196, 768}},
 	{"weighted_sum", build_weighted_sum, NULL, 0, {1}},

@@ -1,5 +1,6 @@
 #include "lib/program/op.h"
 #include "kernels/concat.h"
+#include "kernels/merge_patches.h"
 #include "kernels/patches.h"
 #include "kernels/residual.h"
 #include "kernels/split.h"
@@ -111,6 +112,18 @@ static void patches_bwd(const struct call *c, const struct run *r)
 }
 
 const struct op_impl cpu_patches = {"patches", patches_fwd, patches_bwd, NULL};
+
+static void merge_fwd(const struct call *c, const struct run *r)
+{
+	merge_patches_forward(c->params, call_out(c, 0), call_in(c, 0));
+}
+
+static void merge_bwd(const struct call *c, const struct run *r)
+{
+	merge_patches_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dy(c, 0));
+}
+
+const struct op_impl cpu_merge_patches = {"merge_patches", merge_fwd, merge_bwd, NULL};
 
 static struct drop_path drop_of(const struct run *r)
 {

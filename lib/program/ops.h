@@ -46,6 +46,9 @@ tensor batchnorm(struct program *p, tensor x, tensor weight, tensor bias, tensor
 /* (B, h, w, c) -> (B, (h/k)(w/k), c*k*k), values ordered (channel, row, column) */
 tensor patches(struct program *p, tensor image, int64_t k);
 
+/* (B, h*w, C) -> (B, ceil(h/2)*ceil(w/2), 4C): 2 x 2 blocks, zeros outside */
+tensor merge_patches(struct program *p, tensor x, int64_t height, int64_t width);
+
 /* (B, L, C) and token (1, 1, C) -> (B, L + 1, C) with the token at index */
 tensor insert_token(struct program *p, tensor x, tensor token, int64_t index);
 /* (B, L, C) + rows (1, L, C) */
@@ -102,7 +105,7 @@ tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u
 	tensor beta, tensor A_log, tensor Bm, tensor C, tensor D, tensor direction_B,
 	tensor segments);
 
-/* (B, L, E) on a height x width grid, weight (E, 1, k, k), bias (E): convolution, then SiLU */
+/* (B, L, E) on a height x width grid, weight (E, 1, k, k), bias (E) or NULL: convolution, SiLU */
 tensor dwconv2d_silu(
 	struct program *p, tensor x, int64_t height, int64_t width, tensor weight, tensor bias);
 /* (B, L, E), weight (E, 1, 4), bias (E); mirrored: the kernel looks ahead instead of back */

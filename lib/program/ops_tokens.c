@@ -1,6 +1,7 @@
 #include "lib/program/ops.h"
 #include "lib/base/memory.h"
 #include "kernels/concat.h"
+#include "kernels/merge_patches.h"
 #include "kernels/patches.h"
 #include "kernels/residual.h"
 #include "kernels/split.h"
@@ -204,6 +205,29 @@ tensor patches(struct program *p, tensor image, int64_t k)
 		&(struct call){.op = OP_patches,
 			.n_in = 1,
 			.in = &image,
+			.n_out = 1,
+			.out = &y,
+			.params = &s},
+		sizeof(s));
+}
+
+tensor merge_patches(struct program *p, tensor x, int64_t height, int64_t width)
+{
+	struct merge_patches s;
+	tensor y;
+
+	if (program_failed(p))
+		return x;
+	if (x->dims != 3 || x->shape[1] != height * width)
+		return program_refuse(p, "merge_patches: %s is not a grid of %lld x %lld",
+			shape_text(x->dims, x->shape), (long long)height, (long long)width);
+	s = (struct merge_patches){x->shape[0], height, width, tensor_last(x)};
+	y = program_tensor(p, TYPE_REAL, 3,
+		(int64_t[]){s.batch, (height + 1) / 2 * ((width + 1) / 2), 4 * s.dim});
+	return program_call(p,
+		&(struct call){.op = OP_merge_patches,
+			.n_in = 1,
+			.in = &x,
 			.n_out = 1,
 			.out = &y,
 			.params = &s},

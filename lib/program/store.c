@@ -26,6 +26,7 @@ struct op_store op_store(enum op_id op)
 	case OP_permute_tokens:
 	case OP_concat_tokens:
 	case OP_mean_directions:
+	case OP_merge_patches:
 		return (struct op_store){STORE_AS_INPUT, 0};
 	default:
 		return (struct op_store){STORE_REAL, 0};
