@@ -113,7 +113,7 @@ static int configure(const struct options *o, struct network_config *c)
 	c->image = o->input ? o->input : c->image;
 	c->patch = o->patch ? o->patch : c->patch;
 	c->classes = o->classes ? o->classes : c->classes;
-	c->depth = o->depth ? o->depth : c->depth;
+	network_set_depth(c, o->depth ? o->depth : c->depth);
 	if (o->mlp_ratio >= 0)
 		network_add_mlp(c, o->mlp_ratio);
 	c->layer_norm = o->norm >= 0 && c->family == NETWORK_VIM ? o->norm : c->layer_norm;

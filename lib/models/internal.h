@@ -49,5 +49,8 @@ void plainmamba_build(struct network *n, struct program *p, tensor image,
 int vim_new(struct network *n);
 void vim_build(struct network *n, struct program *p, tensor image, const struct network_want *want,
 	struct network_out *out);
+int vmamba_new(struct network *n);
+void vmamba_build(struct network *n, struct program *p, tensor image,
+	const struct network_want *want, struct network_out *out);
 
 #endif

@@ -19,6 +19,19 @@
 		.classes = k, .dim = d, .depth = n, .expand = 2, .state = 16, .kernel = 7,         \
 		.stem = 64, .stem_convs = convs                                                    \
 	}
+/* v0: a gate and patches of their own; v05_noz: neither. Stages of 2, 2, n and 2 layers. */
+#define VMAMBA(name, d, n, k)                                                                      \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_VMAMBA, .image = 224, .patch = 4, .classes = k,    \
+		.dim = d, .depth = 6 + n, .stages = {2, 2, n, 2}, .expand = 2, .state = 16,        \
+		.kernel = 3                                                                        \
+	}
+#define VMAMBA_NOZ(name, d, n, e)                                                                  \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_VMAMBA, .image = 224, .patch = 4, .classes = 1000, \
+		.dim = d, .depth = 6 + n, .stages = {2, 2, n, 2}, .mlp_ratio = 4, .expand = e,     \
+		.state = 1, .kernel = 3, .noz = 1                                                  \
+	}
 #define MICRO_DEIT(name, d)                                                                        \
 	{                                                                                          \
 		.arch = name, .family = NETWORK_DEIT, .image = 32, .patch = 8, .classes = 48,      \
@@ -41,6 +54,12 @@
 		.arch = name, .family = NETWORK_VIM, .image = 32, .patch = 8, .classes = 48,       \
 		.dim = d, .depth = 4, .mlp_ratio = 4, .layer_norm = 1, .expand = 2, .state = 8     \
 	}
+#define MICRO_VMAMBA(name, d)                                                                      \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_VMAMBA, .image = 32, .patch = 4, .classes = 48,    \
+		.dim = d, .depth = 5, .stages = {1, 1, 2, 1}, .mlp_ratio = 4, .expand = 2,         \
+		.state = 8, .kernel = 3                                                            \
+	}
 
 static const struct network_config architectures[] = {
 	DEIT("deit-t", 192, 3, 0),
@@ -60,6 +79,16 @@ static const struct network_config architectures[] = {
 	VIM("vim-t-plus", 192, 24, 8,
 		1000), /* overlapping patches: the published files of 730 positions */
 	VIM("vim-s-plus", 384, 24, 8, 1000),
+	VMAMBA("vmamba-t", 128, 9, 100), /* as the TransMamba release has it */
+	VMAMBA("vmamba-v0-t", 96, 9, 1000),
+	VMAMBA("vmamba-v0-s", 96, 27, 1000),
+	VMAMBA("vmamba-v0-b", 128, 27, 1000),
+	VMAMBA_NOZ("vmamba-t-s2l5", 96, 5, 2),
+	VMAMBA_NOZ("vmamba-s-s2l15", 96, 15, 2),
+	VMAMBA_NOZ("vmamba-b-s2l15", 128, 15, 2),
+	VMAMBA_NOZ("vmamba-t-s1l8", 96, 8, 1),
+	VMAMBA_NOZ("vmamba-s-s1l20", 96, 20, 1),
+	VMAMBA_NOZ("vmamba-b-s1l20", 128, 20, 1),
 	MICRO_DEIT("deit-micro-t", 48),
 	MICRO_DEIT("deit-micro-s", 64),
 	MICRO_DEIT("deit-micro-b", 80),
@@ -69,6 +98,7 @@ static const struct network_config architectures[] = {
 	MICRO_VIM("vim-micro-t", 32),
 	MICRO_VIM("vim-micro-s", 48),
 	MICRO_VIM("vim-micro-b", 64),
+	MICRO_VMAMBA("vmamba-micro", 16),
 };
 
 const struct network_config *network_at(int i)
@@ -106,6 +136,13 @@ struct field {
 	{                                                                                          \
 #name, kind, offsetof(struct network_config, name), min, max                       \
 	}
+/* "stage1": stages[0] */
+#define FIELD_STAGE(n)                                                                             \
+	{                                                                                          \
+		"stage" #n, FIELD_INT64,                                                           \
+			offsetof(struct network_config, stages) + (n - 1) * sizeof(int64_t), 0,    \
+			NETWORK_LAYERS                                                             \
+	}
 static const struct field fields[] = {
 	FIELD(FIELD_INT64, image, 1, 8192),
 	FIELD(FIELD_INT64, patch, 1, 512),
@@ -120,6 +157,11 @@ static const struct field fields[] = {
 	FIELD(FIELD_INT64, kernel, 0, 31),
 	FIELD(FIELD_INT64, stem, 0, 4096),
 	FIELD(FIELD_INT64, stem_convs, 0, 16),
+	FIELD_STAGE(1),
+	FIELD_STAGE(2),
+	FIELD_STAGE(3),
+	FIELD_STAGE(4),
+	FIELD(FIELD_INT, noz, 0, 1),
 	FIELD(FIELD_INT, scan_order, 0, 1),
 	FIELD(FIELD_INT, release_init, 0, 1),
 	FIELD(FIELD_INT, decay_all, 0, 1),
@@ -140,6 +182,7 @@ static const struct family {
 	{"deit", deit_new, deit_build, 1},
 	{"plainmamba", plainmamba_new, plainmamba_build, 4},
 	{"vim", vim_new, vim_build, 2},
+	{"vmamba", vmamba_new, vmamba_build, 4},
 };
 #define N_FAMILIES (int)(sizeof(families) / sizeof(families[0]))
 
@@ -268,6 +311,65 @@ struct network_config network_as_published(const struct network_config *c)
 	return published;
 }
 
+int64_t network_stage(const struct network_config *c, int64_t layer)
+{
+	int64_t stage = 0;
+
+	while (stage + 1 < NETWORK_STAGES && c->stages[stage] && layer >= c->stages[stage])
+		layer -= c->stages[stage++];
+	return stage;
+}
+
+int64_t network_layer_grid(const struct network_config *c, int64_t layer)
+{
+	int64_t grid = network_grid(c);
+
+	for (int64_t stage = network_stage(c, layer); stage > 0; stage--)
+		grid = (grid + 1) / 2;
+	return grid;
+}
+
+int64_t network_layer_dim(const struct network_config *c, int64_t layer)
+{
+	return c->dim << network_stage(c, layer);
+}
+
+int64_t network_out_dim(const struct network_config *c)
+{
+	return network_layer_dim(c, c->depth - 1);
+}
+
+void network_set_depth(struct network_config *c, int64_t depth)
+{
+	if (c->stages[0])
+		c->stages[2] += depth - c->depth;
+	c->depth = depth;
+}
+
+/* A network in stages has all four, and their layers are its layers. */
+static int check_vmamba(const struct network_config *c)
+{
+	int64_t layers = 0;
+
+	for (int s = 0; s < NETWORK_STAGES; s++) {
+		layers += c->stages[s];
+		if (c->stages[s] < 1 || c->stages[s] > NETWORK_LAYERS)
+			return error(STATUS_DATA,
+				"%s: a depth of %lld leaves no layer for stage %d", c->arch,
+				(long long)c->depth, s + 1);
+	}
+	if (layers != c->depth)
+		return error(STATUS_DATA, "%s: its stages hold %lld layers, its depth is %lld",
+			c->arch, (long long)layers, (long long)c->depth);
+	if (c->expand < 1 || c->state < 1 || c->kernel % 2 == 0 ||
+		(c->noz && (c->patch % 2 || c->dim % 2)))
+		return error(STATUS_DATA,
+			"%s: expand and state must be positive, the kernel odd; without gate patch "
+			"and width even",
+			c->arch);
+	return 0;
+}
+
 static int check_config(const struct network_config *c)
 {
 	if (c->image < c->patch || c->patch < 1 || (c->image - c->patch) % network_stride(c))
@@ -290,7 +392,7 @@ static int check_config(const struct network_config *c)
 			c->arch);
 	if (c->family == NETWORK_VIM && (c->expand < 1 || c->state < 1))
 		return error(STATUS_DATA, "%s: expand and state must be positive", c->arch);
-	return 0;
+	return c->family == NETWORK_VMAMBA ? check_vmamba(c) : 0;
 }
 
 /* --- making --- */

@@ -6,10 +6,10 @@
  *	model_allocate(net->model, device, 1);      then network_load (weights.h) or model_init
  *	network_build(net, p, image, &want, &out);  straight-line code: the forward calls
  *
- * Each family is one file: deit.c, plainmamba.c, vim.c. Parameter names are those of the public
- * PyTorch implementations (DeiT: timm; PlainMamba: the TransMamba release; ViM: hustvl/Vim), with
- * `layers.i.norm2.*` and `layers.i.mlp.fc1|fc2.*` for the MLP that TransMamba adds to a student's
- * block.
+ * Each family is one file: deit.c, plainmamba.c, vim.c, vmamba.c. Parameter names are those of the
+ * public PyTorch implementations (DeiT: timm; PlainMamba: the TransMamba release; ViM: hustvl/Vim;
+ * VMamba: MzeroMiko/VMamba), with `layers.i.norm2.*` and `layers.i.mlp.fc1|fc2.*` for the MLP that
+ * TransMamba adds to a student's block.
  */
 #ifndef MODELS_NETWORK_H
 #define MODELS_NETWORK_H
@@ -17,8 +17,9 @@
 #include "lib/program/ops.h"
 
 #define NETWORK_LAYERS 64
+#define NETWORK_STAGES 4
 
-enum network_family { NETWORK_DEIT, NETWORK_PLAINMAMBA, NETWORK_VIM };
+enum network_family { NETWORK_DEIT, NETWORK_PLAINMAMBA, NETWORK_VIM, NETWORK_VMAMBA };
 
 struct network_config {
 	char arch[32];
@@ -26,16 +27,18 @@ struct network_config {
 	int64_t image;	 /* side of the square input, pixels */
 	int64_t patch;	 /* pixels a token covers; PlainMamba: twice the last projection's kernel */
 	int64_t classes; /* outputs of the head */
-	int64_t dim, depth;
-	double mlp_ratio; /* hidden width over dim; a student's 0: no added MLP */
+	int64_t dim, depth; /* of a network in stages: width of the first, layers of all */
+	double mlp_ratio;   /* hidden width over dim; a student's 0: no added MLP */
 
 	int64_t heads; /* DeiT */
 	int distilled; /* DeiT: a second class token with a head of its own */
+	int noz;       /* VMamba: 1: v05_noz, without gate, stages joined by convolutions */
 
 	int64_t expand, state;	  /* students: inner width over dim, N */
-	int64_t kernel;		  /* PlainMamba: side of the dwconv */
+	int64_t kernel;		  /* PlainMamba, VMamba: side of the dwconv */
 	int64_t stem, stem_convs; /* channels of the stem, and its 3 x 3 convolutions */
 	int64_t stride;		  /* ViM: pixels between patches, 0: the patch, else they overlap */
+	int64_t stages[NETWORK_STAGES]; /* VMamba: layers of each stage; 0: no stages */
 	int scan_order;	  /* 0: delta, B, C stay in raster order (released code); 1: as the paper */
 	int release_init; /* 1: the TransMamba release's initialisation instead of PlainMamba's */
 	int layer_norm;	  /* 1: ViM has LayerNorm instead of RMSNorm, as in TransMamba */
@@ -57,9 +60,20 @@ void network_add_mlp(struct network_config *c, double ratio);
 /* The network without what is added to the public code's: MLP, ViM's LayerNorms. */
 struct network_config network_as_published(const struct network_config *c);
 
-/* Side of the grid of tokens, without class tokens, and the pixels between them. */
+/* Side of the grid that patches make, without class tokens, and the pixels between its tokens. */
 int64_t network_grid(const struct network_config *c);
 int64_t network_stride(const struct network_config *c);
+/*
+ * A layer's stage (0 without stages), and the grid and width of its input, taps and output. Each
+ * stage halves the grid, rounding up, and doubles the width.
+ */
+int64_t network_stage(const struct network_config *c, int64_t layer);
+int64_t network_layer_grid(const struct network_config *c, int64_t layer);
+int64_t network_layer_dim(const struct network_config *c, int64_t layer);
+/* Width of the last layer: of network_out's tokens and pooled feature. */
+int64_t network_out_dim(const struct network_config *c);
+/* Another number of layers; of a network in stages the third one's, as published sizes have it. */
+void network_set_depth(struct network_config *c, int64_t depth);
 /* Class tokens, and where in the sequence the first is: before the grid's, ViM's in the middle. */
 int64_t network_extra_tokens(const struct network_config *c);
 int64_t network_class_index(const struct network_config *c);
@@ -82,7 +96,7 @@ void network_free(struct network *n);
 
 enum network_tap {
 	TAP_NONE,
-	TAP_RESID,  /* x_{i-1} + K o_{i,k} */
+	TAP_RESID,  /* x_{i-1} + K o_{i,k}; VMamba, whose block is no sum of its directions: + o */
 	TAP_BRANCH, /* o_{i,k} */
 	TAP_INNER,  /* the gated scan's output before its projection, expand * dim wide */
 	TAP_STREAM, /* x_i, the block's output: directions not told apart */
@@ -95,11 +109,11 @@ struct network_want {
 	int no_head;	 /* logits are not wanted */
 };
 
-/* What a forward pass gives. Absent ones are NULL. */
+/* What a forward pass gives. Absent ones are NULL. L and dim are the layer's, last: the last's. */
 struct network_out {
 	tensor logits; /* (B, classes) */
 	tensor tokens; /* (B, extra + L, dim) after the final norm */
-	tensor pooled; /* (B, dim): DeiT and ViM the class token, PlainMamba the mean */
+	tensor pooled; /* (B, dim): DeiT and ViM the class token, others the mean */
 	tensor last;   /* (B, extra + L, dim): the stream before the final norm */
 	/* (B, K, extra + L, dim), or (B, extra + L, dim) where K is merged or 1 */
 	tensor taps[NETWORK_LAYERS];
