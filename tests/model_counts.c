@@ -49,11 +49,44 @@ static int64_t vim_closed_form(const struct network_config *c)
 	       c->classes;
 }
 
+static int64_t vmamba_block(const struct network_config *c, int64_t d)
+{
+	int64_t E = c->expand * d, N = c->state, R = (d + 15) / 16, hidden = d * c->mlp_ratio;
+	int64_t scan = 4 * ((R + 2 * N) * E + E * R + E + E * N + E);
+	int64_t conv = c->kernel * c->kernel * E + (c->noz ? 0 : E);
+
+	return 2 * d + (c->noz ? 1 : 2) * E * d + conv + scan + 2 * E + E * d +
+	       (hidden ? 2 * d + block_of_mlp(d, hidden) : 0);
+}
+
+static int64_t vmamba_closed_form(const struct network_config *c)
+{
+	int64_t d = c->dim, k = c->noz ? c->patch / 2 + 1 : c->patch;
+	int64_t sum =
+		c->noz ? 27 * d / 2 + 3 * d / 2 + 9 * d * d / 2 + 3 * d : 3 * k * k * d + 3 * d;
+
+	for (int s = 0; s < 4; s++, d *= 2) {
+		sum += c->stages[s] * vmamba_block(c, d);
+		if (s < 3)
+			sum += c->noz ? 18 * d * d + 6 * d : 8 * d * d + 8 * d;
+	}
+	d /= 2;
+	return sum + 2 * d + c->classes * d + c->classes;
+}
+
 static int64_t closed_form(const struct network_config *c)
 {
-	return c->family == NETWORK_DEIT	 ? deit_closed_form(c)
-	       : c->family == NETWORK_PLAINMAMBA ? plainmamba_closed_form(c)
-						 : vim_closed_form(c);
+	switch (c->family) {
+	case NETWORK_DEIT:
+		return deit_closed_form(c);
+	case NETWORK_PLAINMAMBA:
+		return plainmamba_closed_form(c);
+	case NETWORK_VIM:
+		return vim_closed_form(c);
+	case NETWORK_VMAMBA:
+		return vmamba_closed_form(c);
+	}
+	return -1;
 }
 
 static int64_t count(const struct network_config *c)
@@ -111,6 +144,18 @@ static const struct {
 	{"pmamba-t", 4, 224, 100, 7725220},
 	{"pmamba-s", 4, 224, 100, 27973348},
 	{"pmamba-b", 4, 224, 100, 106292068},
+	{"vmamba-t", 0, 224, 100, 38375396},
+	{"vmamba-t", 0, 224, 1000, 39297896},
+	{"vmamba-t", 0, 32, 100, 38375396},
+	{"vmamba-v0-t", 0, 224, 1000, 22893448},
+	{"vmamba-v0-s", 0, 224, 1000, 44417416},
+	{"vmamba-v0-b", 0, 224, 1000, 76254056},
+	{"vmamba-t-s2l5", 4, 224, 1000, 30705832},
+	{"vmamba-s-s2l15", 4, 224, 1000, 50147752},
+	{"vmamba-b-s2l15", 4, 224, 1000, 88557800},
+	{"vmamba-t-s1l8", 4, 224, 1000, 30249064},
+	{"vmamba-s-s1l20", 4, 224, 1000, 49012840},
+	{"vmamba-b-s1l20", 4, 224, 1000, 86614504},
 	{"pmamba-t", 4, 224, 1000, 7898920},
 	{"pmamba-s", 4, 224, 1000, 28319848},
 	{"pmamba-b", 4, 224, 1000, 106984168},
@@ -141,7 +186,7 @@ static void check_published(void)
 		network_add_mlp(&c, published[i].mlp_ratio);
 		c.image = published[i].image;
 		c.classes = published[i].classes ? published[i].classes : 1;
-		head = published[i].classes ? 0 : c.dim + 1;
+		head = published[i].classes ? 0 : network_out_dim(&c) + 1;
 		n = count(&c) - head;
 		if (!ok(n == published[i].parameters, "%s, MLP %g, %lld pixels, %lld classes: %lld",
 			    c.arch, c.mlp_ratio, (long long)c.image,
@@ -190,6 +235,31 @@ static const struct entry entries[] = {
 	{"ln1.bias", 1, {192}, 0},
 	{"head.fc.weight", 2, {100, 192}, 1},
 	{"head.fc.bias", 1, {100}, 0},
+};
+
+/* VMamba as the TransMamba release has it; block 1 of stage 2 stands for all. */
+static const struct entry vmamba_entries[] = {
+	{"patch_embed.0.weight", 4, {128, 3, 4, 4}, 1},
+	{"patch_embed.0.bias", 1, {128}, 0},
+	{"patch_embed.2.weight", 1, {128}, 0},
+	{"layers.1.blocks.0.norm.weight", 1, {256}, 0},
+	{"layers.2.blocks.1.op.x_proj_weight", 3, {4, 32 + 32, 1024}, 1},
+	{"layers.2.blocks.1.op.dt_projs_weight", 3, {4, 1024, 32}, 1},
+	{"layers.2.blocks.1.op.dt_projs_bias", 2, {4, 1024}, 0},
+	{"layers.2.blocks.1.op.A_logs", 2, {4096, 16}, 0},
+	{"layers.2.blocks.1.op.Ds", 1, {4096}, 0},
+	{"layers.2.blocks.1.op.in_proj.weight", 2, {2048, 512}, 1},
+	{"layers.2.blocks.1.op.conv2d.weight", 4, {1024, 1, 3, 3}, 1},
+	{"layers.2.blocks.1.op.conv2d.bias", 1, {1024}, 0},
+	{"layers.2.blocks.1.op.out_norm.weight", 1, {1024}, 0},
+	{"layers.2.blocks.1.op.out_proj.weight", 2, {512, 1024}, 1},
+	{"layers.2.blocks.8.op.out_proj.weight", 2, {512, 1024}, 1},
+	{"layers.3.blocks.1.op.out_proj.weight", 2, {1024, 2048}, 1},
+	{"layers.0.downsample.norm.weight", 1, {512}, 0},
+	{"layers.2.downsample.reduction.weight", 2, {1024, 2048}, 1},
+	{"classifier.norm.weight", 1, {1024}, 0},
+	{"classifier.head.weight", 2, {100, 1024}, 1},
+	{"classifier.head.bias", 1, {100}, 0},
 };
 
 static int entry_fits(const struct network *n, const struct entry *e)
@@ -334,6 +404,62 @@ static void check_vim_names(void)
 	}
 }
 
+static void check_vmamba_names(void)
+{
+	/* what is decayed by the release's optimiser alone: a step's bias has two axes here */
+	static const struct entry released[] = {
+		{"layers.2.blocks.1.op.dt_projs_bias", 2, {4, 1024}, 1},
+		{"layers.2.blocks.1.op.A_logs", 2, {4096, 16}, 1},
+		{"layers.2.blocks.1.op.Ds", 1, {4096}, 0},
+		{"layers.2.blocks.1.op.conv2d.bias", 1, {1024}, 0},
+		{"layers.2.blocks.1.op.out_norm.weight", 1, {1024}, 0},
+	};
+	struct network_config c;
+	struct network *n;
+
+	network_find("vmamba-t", &c);
+	network_new(&n, &c, NULL);
+	ok(n->model->count == 212, "vmamba-t has 212 entries");
+	for (size_t i = 0; i < sizeof(vmamba_entries) / sizeof(vmamba_entries[0]); i++)
+		ok(entry_fits(n, &vmamba_entries[i]), "vmamba-t: %s", vmamba_entries[i].name);
+	ok(!model_find(n->model, "layers.3.downsample.norm.weight") &&
+			!model_find(n->model, "layers.0.blocks.2.norm.weight"),
+		"nothing after the last stage, and no third block in the first");
+	network_free(n);
+	c.decay_all = 1;
+	network_new(&n, &c, NULL);
+	for (size_t i = 0; i < sizeof(released) / sizeof(released[0]); i++)
+		ok(entry_fits(n, &released[i]), "the release's rule of decay: %s",
+			released[i].name);
+	network_free(n);
+}
+
+static void check_stages(void)
+{
+	static const int64_t stage[] = {0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3};
+	static const int64_t grid[] = {56, 28, 14, 7}, odd[] = {7, 4, 2, 1};
+	struct network_config c;
+	int bad = 0;
+
+	network_find("vmamba-t", &c);
+	for (int i = 0; i < c.depth; i++)
+		bad += network_stage(&c, i) != stage[i] ||
+		       network_layer_grid(&c, i) != grid[stage[i]] ||
+		       network_layer_dim(&c, i) != (int64_t)128 << stage[i];
+	ok(!bad && network_out_dim(&c) == 1024, "vmamba-t: stage, grid and width of each layer");
+	c.image = 28;
+	for (int i = 0; i < c.depth; i++)
+		bad += network_layer_grid(&c, i) != odd[stage[i]];
+	ok(!bad, "odd grids are rounded up");
+	network_set_depth(&c, 11);
+	ok(c.depth == 11 && c.stages[0] == 2 && c.stages[2] == 5 && c.stages[3] == 2,
+		"another depth is the third stage's");
+	network_find("pmamba-t", &c);
+	ok(network_layer_dim(&c, 11) == 192 && network_layer_grid(&c, 11) == 14 &&
+			network_out_dim(&c) == 192,
+		"pmamba-t: all layers alike");
+}
+
 static int refused(const char *arch, void (*spoil)(struct network_config *c))
 {
 	struct network_config c;
@@ -384,6 +510,21 @@ static void too_deep(struct network_config *c)
 	c->depth = NETWORK_LAYERS + 1;
 }
 
+static void no_stage(struct network_config *c)
+{
+	network_set_depth(c, 6);
+}
+
+static void two_depths(struct network_config *c)
+{
+	c->depth--;
+}
+
+static void odd_width(struct network_config *c)
+{
+	c->dim = 95;
+}
+
 int main(void)
 {
 	struct network_config c, back;
@@ -394,7 +535,9 @@ int main(void)
 	check_names();
 	check_deit_names();
 	check_vim_names();
-	ok(network_find("deit-x", &c) == STATUS_USAGE && strstr(error_message(), "vim-micro-b"),
+	check_vmamba_names();
+	check_stages();
+	ok(network_find("deit-x", &c) == STATUS_USAGE && strstr(error_message(), "vmamba-micro"),
 		"an unknown name: the known ones are listed");
 	ok(refused("deit-t", no_grid) && refused("pmamba-t", no_grid), "no multiple of the patch");
 	ok(refused("deit-t", odd_heads), "a width that heads do not divide");
@@ -403,6 +546,9 @@ int main(void)
 	ok(refused("pmamba-t", too_deep), "too many layers");
 	ok(refused("vim-t", odd_stride), "a stride that does not reach the border");
 	ok(refused("vim-t", no_state), "a scan without states");
+	ok(refused("vmamba-t", no_stage) && refused("vmamba-t", even_kernel), "an empty stage");
+	ok(refused("vmamba-t", two_depths), "stages that are not the depth");
+	ok(refused("vmamba-t-s2l5", odd_width), "a width that cannot be halved");
 	for (int i = 0; network_at(i); i++) {
 		c = *network_at(i);
 		c.drop_path = 0.1;
@@ -411,6 +557,7 @@ int main(void)
 				deit_closed_form(&c) == deit_closed_form(&back) &&
 				plainmamba_closed_form(&c) == plainmamba_closed_form(&back) &&
 				vim_closed_form(&c) == vim_closed_form(&back) &&
+				vmamba_closed_form(&c) == vmamba_closed_form(&back) &&
 				c.heads == back.heads && c.drop_path == back.drop_path &&
 				c.family == back.family,
 			"%s: its config as JSON and back", c.arch);

@@ -30,6 +30,9 @@ struct golden {
 	.expand = 2, .kernel = 7
 
 #define VIM .family = NETWORK_VIM, .classes = 10, .depth = 2, .expand = 2
+#define VMAMBA(a, b, c, d)                                                                         \
+	.family = NETWORK_VMAMBA, .classes = 10, .patch = 4, .depth = (a) + (b) + (c) + (d),       \
+	.stages = {a, b, c, d}, .kernel = 3
 
 static const struct golden goldens[] = {
 	{"deit-tiny", {"deit", DEIT, .image = 32, .patch = 8, .dim = 48}},
@@ -46,6 +49,12 @@ static const struct golden goldens[] = {
 				  .image = 20, .patch = 8, .stride = 4, .dim = 24, .state = 16}},
 	{"vim-mlp-tiny", {"vim", VIM, .image = 32, .patch = 8, .dim = 32, .state = 8,
 				 .mlp_ratio = 2, .layer_norm = 1}},
+	{"vmamba-tiny",
+		{"vmamba", VMAMBA(1, 1, 2, 1), .image = 28, .dim = 8, .expand = 2, .state = 3}},
+	{"vmamba-mlp-tiny", {"vmamba", VMAMBA(1, 1, 1, 1), .image = 32, .dim = 4, .expand = 2,
+				    .state = 3, .mlp_ratio = 2}},
+	{"vmamba-noz-tiny", {"vmamba", VMAMBA(1, 1, 2, 1), .image = 20, .dim = 8, .expand = 1,
+				    .state = 1, .mlp_ratio = 2, .noz = 1}},
 };
 
 static char folder[] = "/tmp/model_goldens.XXXXXX";

@@ -5,7 +5,7 @@
 
 enum { KEY_SPELLING = 0x1001, KEY_STRICT };
 
-static const char *const spellings[] = {"public", "timm", "hf", "own", NULL};
+static const char *const spellings[] = {"public", "timm", "hf", "own", "first", NULL};
 
 struct options {
 	const char *in, *out;
@@ -14,9 +14,10 @@ struct options {
 
 static const struct argp_option table[] = {
 	{"output", 'o', "FILE", 0, "safetensors file to write; - is standard output", 0},
-	{"spelling", KEY_SPELLING, "public|timm|hf|own", 0,
-		"Names: public (DeiT: timm's; PlainMamba: its code's, backbone.*; ViM: its "
-		"code's), timm, hf (Hugging Face), own (as in the weights file) (default public)",
+	{"spelling", KEY_SPELLING, "public|timm|hf|own|first", 0,
+		"Names: public (DeiT: timm's; PlainMamba: its code's, backbone.*; ViM, VMamba: "
+		"their code's), timm, hf (Hugging Face), own (as in the weights file), first "
+		"(VMamba's first release) (default public)",
 		0},
 	{"strict", KEY_STRICT, 0, 0,
 		"Refuse a network with tensors that the public code has not, such as an added "

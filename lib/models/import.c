@@ -83,12 +83,15 @@ static int choose_spelling(struct import *im)
 
 static int is_head(const char *name)
 {
-	return !strncmp(name, "head", 4);
+	return !strncmp(name, "head", 4) || !strncmp(name, "classifier.head", 15);
 }
 
+/* Equal, or a matrix kept as a convolution of 1 x 1. */
 static int same_shape(const struct tensor_view *v, int dims, const int64_t *shape)
 {
-	return v->dims == dims && !memcmp(v->shape, shape, dims * sizeof(*shape));
+	int flat = dims == 2 && v->dims == 4 && v->shape[2] == 1 && v->shape[3] == 1;
+
+	return (v->dims == dims || flat) && !memcmp(v->shape, shape, dims * sizeof(*shape));
 }
 
 /* Side of the square grid that a table of so many rows stands for, 0 when there is none. */
@@ -129,6 +132,22 @@ static void part_shape(const struct source *s, int64_t shape[VIEW_DIMS])
 		shape[0] /= s->parts;
 }
 
+/* The tensor that is part k of a parameter under any other name that the spelling takes. */
+static const struct tensor_view *find_other(const struct import *im, const struct param *p, int k)
+{
+	char ours[NAME_SIZE];
+	int part, parts;
+
+	for (int i = 0; i < checkpoint_count(im->file); i++) {
+		const struct tensor_view *v = checkpoint_at(im->file, i);
+
+		if (name_to_ours(im->spelling, v->name, ours, &part, &parts) && part == k &&
+			!strcmp(ours, p->name))
+			return v;
+	}
+	return NULL;
+}
+
 static void match_part(struct import *im, struct source *s, int k, const char *theirs)
 {
 	const struct tensor_view *v = checkpoint_find(im->file, theirs);
@@ -137,6 +156,7 @@ static void match_part(struct import *im, struct source *s, int k, const char *t
 	int action = COPY;
 
 	part_shape(s, shape);
+	v = v ? v : find_other(im, p, k);
 	s->part[k] = v;
 	if (!v) {
 		problem(im, "%s is missing, %s wanted", theirs, shape_text(p->dims, shape));

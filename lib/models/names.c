@@ -12,6 +12,18 @@ static const struct name_rule plainmamba_public[] = {
 	{NULL},
 };
 
+/* the first release's names; anything else as today, since its code takes any mixture */
+static const struct name_rule vmamba_first[] = {
+	{"patch_embed.0.*", "patch_embed.proj.*"},
+	{"patch_embed.2.*", "patch_embed.norm.*"},
+	{"layers.#.blocks.#.norm.*", "layers.#.blocks.#.ln_1.*"},
+	{"layers.#.blocks.#.op.*", "layers.#.blocks.#.self_attention.*"},
+	{"classifier.norm.*", "norm.*"},
+	{"classifier.head.*", "head.*"},
+	{"*", "*"},
+	{NULL},
+};
+
 #define HF_BODY                                                                                    \
 	{"cls_token", "@embeddings.cls_token"}, {"pos_embed", "@embeddings.position_embeddings"},  \
 		{"patch_embed.proj.*", "@embeddings.patch_embeddings.projection.*"},               \
@@ -47,6 +59,8 @@ static const struct spelling spellings[] = {
 	{"public", NETWORK_PLAINMAMBA, -1, "", plainmamba_public, averages, "PlainMamba's code"},
 	{"own", NETWORK_PLAINMAMBA, -1, "", same, averages, "the TransMamba release"},
 	{"public", NETWORK_VIM, -1, "", same, averages, "Vim's code"},
+	{"public", NETWORK_VMAMBA, -1, "", same, averages, "VMamba's code"},
+	{"first", NETWORK_VMAMBA, -1, "", vmamba_first, averages, "VMamba's first release"},
 };
 
 const struct spelling *spelling_at(int i)
@@ -60,7 +74,7 @@ const struct spelling *spelling_find(const struct network_config *c, const char 
 
 	if (c->family == NETWORK_DEIT && (!strcmp(name, "public") || !strcmp(name, "own")))
 		name = "timm";
-	if (c->family == NETWORK_VIM && !strcmp(name, "own"))
+	if ((c->family == NETWORK_VIM || c->family == NETWORK_VMAMBA) && !strcmp(name, "own"))
 		name = "public";
 	for (int i = 0; (s = spelling_at(i)); i++)
 		if (s->family == c->family && !strcmp(s->name, name) &&
@@ -69,9 +83,11 @@ const struct spelling *spelling_find(const struct network_config *c, const char 
 	return NULL;
 }
 
+#define NUMBERS 2 /* signs '#' in a pattern, at most */
+
 /* What the signs of a pattern stood for. */
 struct match {
-	char number[12];
+	char number[NUMBERS][12]; /* of each '#' in turn */
 	const char *rest;
 };
 
@@ -84,9 +100,9 @@ static size_t number_length(const char *text)
 
 static int matches(struct match *m, const char *pattern, const char *prefix, const char *text)
 {
+	int numbers = 0;
 	size_t n;
 
-	m->number[0] = 0;
 	m->rest = "";
 	for (; *pattern; pattern++) {
 		if (*pattern == '*') {
@@ -95,10 +111,10 @@ static int matches(struct match *m, const char *pattern, const char *prefix, con
 		}
 		if (*pattern == '#') {
 			n = number_length(text);
-			memcpy(m->number, text, n);
-			m->number[n] = 0;
-			if (!n)
+			if (!n || numbers == NUMBERS)
 				return 0;
+			memcpy(m->number[numbers], text, n);
+			m->number[numbers++][n] = 0;
 		} else if (*pattern == '@') {
 			n = strlen(prefix);
 			if (strncmp(text, prefix, n))
@@ -117,11 +133,12 @@ static int matches(struct match *m, const char *pattern, const char *prefix, con
 static int fill(char out[NAME_SIZE], const char *pattern, const char *prefix, const struct match *m)
 {
 	size_t used = 0;
+	int numbers = 0;
 
 	for (; *pattern; pattern++) {
 		char one[2] = {*pattern, 0};
 		const char *piece = *pattern == '*'   ? m->rest
-				    : *pattern == '#' ? m->number
+				    : *pattern == '#' ? m->number[numbers++]
 				    : *pattern == '@' ? prefix
 						      : one;
 		size_t n = strlen(piece);

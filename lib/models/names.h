@@ -1,9 +1,9 @@
 /*
  * Parameter names of published checkpoints, as tables of patterns beside our own.
  *
- * Ours: DeiT as in timm and the original release, PlainMamba as in the TransMamba release, ViM as
- * in its own code. A weight of ours may be several tensors of theirs, stacked along the rows
- * (attention's q, k and v).
+ * Ours: DeiT as in timm and the original release, PlainMamba as in the TransMamba release, ViM and
+ * VMamba as in their own code. A weight of ours may be several tensors of theirs, stacked along the
+ * rows (attention's q, k and v).
  */
 #ifndef MODELS_NAMES_H
 #define MODELS_NAMES_H
@@ -13,13 +13,13 @@
 #define NAME_SIZE 1100
 
 struct name_rule {
-	/* '#' stands for a number, '*' at the end for the rest, '@' for the spelling's prefix. */
+	/* '#' stands for a number (twice at most), '*' at the end for the rest, '@' for the prefix. */
 	const char *ours, *theirs;
 	int part, parts; /* theirs is part of parts; parts 0: the whole */
 };
 
 struct spelling {
-	const char *name; /* "timm", "hf", "hf-distilled", "public", "own" */
+	const char *name; /* "timm", "hf", "hf-distilled", "public", "own", "first" */
 	enum network_family family;
 	int distilled; /* DeiT: 0 or 1 for the spelling of one form, -1 for both */
 	const char *prefix;
@@ -30,8 +30,10 @@ struct spelling {
 
 /* NULL after the last. */
 const struct spelling *spelling_at(int i);
-/* Of a network's family and form; "public" is "timm" for DeiT, "own"
- * "public" for ViM. NULL when there is none. */
+/*
+ * Of a network's family and form; "public" is "timm" for DeiT, "own" "public" for ViM and VMamba.
+ * NULL when there is none.
+ */
 const struct spelling *spelling_find(const struct network_config *c, const char *name);
 
 /* 1 when a rule fits; part and parts are set (0 of 1 for a whole). */

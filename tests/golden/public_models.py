@@ -1,9 +1,11 @@
 """The public implementations, loaded so that they run on a CPU without their compiled extensions.
 
-PlainMamba comes from a checkout of github.com/ChenhongyiYang/PlainMamba, the TransMamba release from
-one of github.com/chen-xw/TransMamba-main. Their modules are imported as they are; what they need of
-mmcv and mamba_ssm is stood in for by the few functions below. DeiT is timm's.
+PlainMamba comes from a checkout of github.com/ChenhongyiYang/PlainMamba, VMamba from one of
+github.com/MzeroMiko/VMamba, the TransMamba release from one of github.com/chen-xw/TransMamba-main.
+Their modules are imported as they are; what they need of mmcv, mamba_ssm and others is stood in for
+by the few functions below. DeiT is timm's.
 """
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -108,7 +110,7 @@ def install_stubs():
 
 def remove_stubs():
     """Before other packages are imported, which look for the real ones."""
-    for name in [n for n in sys.modules if n.split(".")[0] in ("einops", "mmcv", "mamba_ssm")]:
+    for name in [n for n in sys.modules if n.split(".")[0] in ("einops", "fvcore", "mmcv", "mamba_ssm")]:
         del sys.modules[name]
 
 
@@ -136,6 +138,28 @@ def load_transmamba(checkout):
     install_stubs()
     sys.path.insert(0, checkout)
     return importlib.import_module("Plainmamba.plain_mamba")
+
+
+class Doubled(types.ModuleType):
+    """torch, whose float is double: VMamba's code casts by name and asserts it."""
+
+    def __getattr__(self, name):
+        return torch.float64 if name in ("float", "float32") else getattr(torch, name)
+
+
+def load_vmamba(checkout, double=True):
+    """The module of VMamba's models; its scan falls back to a loop in PyTorch by itself."""
+    stub("einops", repeat=None, rearrange=None)
+    stub("fvcore")
+    stub("fvcore.nn", FlopCountAnalysis=None, flop_count_str=None, flop_count=None,
+         parameter_count=None)
+    torch.cuda.device = lambda device: contextlib.nullcontext()  # entered on a CPU, too
+    sys.path.insert(0, f"{checkout}/classification/models")
+    module = importlib.import_module("vmamba")
+    if double:
+        module.torch = sys.modules["csms6s"].torch = Doubled("torch")
+    remove_stubs()
+    return module
 
 
 class Classifier(nn.Module):
