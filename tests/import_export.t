@@ -77,6 +77,32 @@ same()
 	message "patch_embed.stem.1.num_batches_tracked.*i64"
 }
 
+@test "VMamba's names: its code's and the first release's, both forms" {
+	for net in "vmamba-micro 4" "vmamba-t-s1l8 7"; do
+		read -r arch depth <<< "$net"
+		expect 0 init-weights --arch $arch --depth $depth --classes 10 -o w.h5
+		for spelling in public own first; do
+			expect 0 export-weights w.h5 --spelling $spelling -o out.safetensors
+			expect 0 import-weights out.safetensors --arch $arch --depth $depth --classes 10 -o again.h5
+			[ $spelling != first ] || message "names of VMamba's first release"
+			[ $spelling = first ] || message "names of VMamba's code"
+			same w.h5 again.h5
+		done
+	done
+	expect 64 export-weights w.h5 --spelling timm -o x
+	expect 0 import-weights out.safetensors --arch $arch --depth 7 --classes 12 -o c.h5
+	message "classifier.head.weight: 12 classes instead of 10: drawn anew"
+	expect 65 import-weights out.safetensors --arch $arch --depth 8 --classes 10 -o x.h5
+	message "layers.2.blocks.1.self_attention.out_norm.weight is missing"
+	expect 65 import-weights out.safetensors --arch vmamba-t-s2l5 --depth 7 --classes 10 -o x.h5
+	message "layers.0.blocks.0.self_attention.in_proj.weight is (96, 96), (192, 96) wanted"
+	expect 65 import-weights "$golden/deit-tiny.safetensors" --arch vmamba-t -o x.h5
+	message "is it another network?"
+	expect 65 init-weights --arch vmamba-t --depth 6 -o x.h5
+	message "leaves no layer for stage 3"
+	[ ! -e x.h5 ] && [ ! -e x ]
+}
+
 @test "both forms of .pth; averages are passed over, and said" {
 	expect 0 import-weights "$golden/deit-micro.pth" "${deit[@]}" --depth 1 --mlp-ratio 1 -o zip.h5
 	message "tensors are those of 'model'"

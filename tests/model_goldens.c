@@ -307,19 +307,18 @@ static void compare_statistics(struct running *r)
 
 /* --- one network --- */
 
-static int import(const struct golden *g, const char *path)
+static int import_file(
+	const struct network_config *config, const char *file, const char *key, const char *path)
 {
 	const struct import_options o = {.say = quiet, .complain = complain};
 	struct checkpoint *c;
-	char file[128];
 	struct h5 *f;
 	int status;
 
-	snprintf(file, sizeof(file), FOLDER "%s.safetensors", g->name);
-	TRY(checkpoint_open(&c, file, NULL));
+	TRY(checkpoint_open(&c, file, key));
 	status = h5_create(&f, path, "weights");
 	if (!status) {
-		status = weights_import(c, &g->config, &o, f);
+		status = weights_import(c, config, &o, f);
 		if (status)
 			h5_close(&f);
 		else
@@ -337,7 +336,8 @@ static int load(struct running *r)
 
 	snprintf(path, sizeof(path), "%s/%s.h5", folder, r->golden->name);
 	source.path = path;
-	TRY(import(r->golden, path));
+	snprintf(file, sizeof(file), FOLDER "%s.safetensors", r->golden->name);
+	TRY(import_file(&r->golden->config, file, NULL, path));
 	TRY(weights_open(&r->net, &f, &source, r->device));
 	h5_close(&f);
 	snprintf(file, sizeof(file), FOLDER "%s-golden.safetensors", r->golden->name);
@@ -411,6 +411,60 @@ static void test_middle(const real *grid, const real *want, int side)
 		"positions: %d x %d around a class token", side, side);
 }
 
+static const struct golden *golden_find(const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(goldens[i].name, name))
+		i++;
+	return &goldens[i];
+}
+
+/* Imports a checkpoint of a golden's network and opens what came of it; NULL when that fails. */
+static struct network *opened(const struct golden *g, const char *file, const char *key)
+{
+	struct weights_source source = {0};
+	struct network *n = NULL;
+	char path[128];
+	struct h5 *f;
+
+	snprintf(path, sizeof(path), "%s/opened.h5", folder);
+	source.path = path;
+	if (import_file(&g->config, file, key, path) ||
+		weights_open(&n, &f, &source, device_cpu())) {
+		diag("%s", error_message());
+		return NULL;
+	}
+	h5_close(&f);
+	return n;
+}
+
+static int equal_scaled(const struct model *a, const struct model *b, real scale)
+{
+	for (int i = 0; i < a->count; i++)
+		for (int64_t k = 0; k < a->params[i]->count; k++)
+			if (a->params[i]->data[k] != scale * b->params[i]->data[k])
+				return 0;
+	return 1;
+}
+
+/* VMamba as its first release saved it: other names, matrices as convolutions, beside averages. */
+static void test_first_names(void)
+{
+	static const char file[] = FOLDER "vmamba-first.pth";
+	const struct golden *g = golden_find("vmamba-mlp-tiny");
+	struct network *want = opened(g, FOLDER "vmamba-mlp-tiny.safetensors", NULL);
+	struct network *got = opened(g, file, NULL), *average = opened(g, file, "model_ema");
+
+	ok(want && got && equal_scaled(got->model, want->model, 1),
+		"VMamba's first names: every value in its place");
+	ok(want && average && equal_scaled(average->model, want->model, (real)0.5),
+		"the average instead, when asked for");
+	network_free(want);
+	network_free(got);
+	network_free(average);
+}
+
 static void test_positions(void)
 {
 	static const char *const sides[] = {"3", "5", "7", "14"};
@@ -445,6 +499,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(goldens) / sizeof(*goldens); i++)
 		for (int plain = 0; plain < 2; plain++)
 			test_network(&goldens[i], plain ? device_cpu_plain() : device_cpu());
+	test_first_names();
 	test_positions();
 	snprintf(command, sizeof(command), "rm -r %s", folder);
 	ok(system(command) == 0, "the folder is removed");

@@ -2,7 +2,7 @@
 """Do exported weights give the same logits in the public PyTorch classes?
 
     check_export.py --bin build/bin --plainmamba CHECKOUT --transmamba CHECKOUT
-        --vim CHECKOUT [--transformers FOLDER]
+        --vim CHECKOUT --vmamba CHECKOUT [--transformers FOLDER]
 
 Makes weights with init-weights, changes them a little (first values have zeros that would hide a
 mistake), imports and exports them through the tools, loads them strictly into the public classes and
@@ -83,6 +83,17 @@ def vim_model(module, stride):
                                 embed_dim=192, num_classes=CLASSES)
 
 
+def vmamba_model(module, arch):
+    public_name = {"vmamba-v0-t": "vanilla_vmamba_tiny", "vmamba-t-s2l5": "vmamba_tiny_s2l5",
+                   "vmamba-t-s1l8": "vmamba_tiny_s1l8"}
+    if arch in public_name:
+        model = getattr(module, public_name[arch])()
+        model.classifier.head = torch.nn.Linear(768, CLASSES)
+        return model
+    return module.VSSM(num_classes=CLASSES, depths=[2, 2, 9, 2], dims=128, forward_type="v0",
+                       mlp_ratio=0.0, downsample_version="v1", patchembed_version="v1")
+
+
 def load(model, path):
     """Strictly: no key may be missing or left over."""
     if not hasattr(model, "config"):
@@ -135,6 +146,10 @@ def check_all(a, folder):
         good &= check(a, folder, arch, "timm", timm_model(distilled))
     module = public.load_plainmamba(a.plainmamba)
     good &= check(a, folder, "pmamba-t", "public", plainmamba_model(module, False))
+    module = public.load_vmamba(a.vmamba, double=False)
+    for arch in ("vmamba-t", "vmamba-v0-t", "vmamba-t-s2l5", "vmamba-t-s1l8"):
+        for spelling in ("public", "first"):
+            good &= check(a, folder, arch, spelling, vmamba_model(module, arch))
     module = public.load_transmamba(a.transmamba)
     good &= check(a, folder, "pmamba-t", "own", plainmamba_model(module, True))
     module = public_vim.load_vim(a.vim)
@@ -154,6 +169,7 @@ def main():
     parser.add_argument("--plainmamba", required=True)
     parser.add_argument("--transmamba", required=True)
     parser.add_argument("--vim", required=True)
+    parser.add_argument("--vmamba", required=True)
     parser.add_argument("--transformers")
     a = parser.parse_args()
     torch.set_num_threads(1)

@@ -4,9 +4,9 @@
     make_vmamba.py --vmamba CHECKOUT -o tests/golden
 
 Files as make_networks.py has them: v0 with and without an MLP, v05_noz; odd grids, so that merging
-and convolutions meet their padding. vmamba-legacy.pth: v05_noz as training saved it, beside an
-average (`model_ema`) and an optimiser, under the first release's names, matrices as convolutions of
-1 x 1. vmamba-full.tsv: logits of the published networks at 224 pixels, whose weights and image follow
+and convolutions meet their padding. vmamba-first.pth: the one with an MLP as training saved it,
+beside an average (`model_ema`, halves of it) and an optimiser, under the first release's names,
+matrices as convolutions of 1 x 1. vmamba-full.tsv: logits of the published networks at 224 pixels, whose weights and image follow
 from a formula (tests/model_full.c).
 Needs torch, timm, safetensors.
 """
@@ -72,6 +72,7 @@ def golden(path, name, model, image, seed):
             x = x.permute(0, 2, 3, 1) if model.channel_first else x
             out[key] = x.flatten(1, 2)
     common.save(path, name, state, out)
+    return state
 
 
 RENAMED = (("patch_embed.0", "patch_embed.proj"), ("patch_embed.2", "patch_embed.norm"),
@@ -86,16 +87,16 @@ def legacy_name(name):
     return name
 
 
-def legacy(path, module):
-    model = build(module, depths=[1, 1, 1, 1], dims=8, ssm_ratio=1.0, mlp_ratio=0.0, **NOZ)
-    state = {k: v.to(torch.bfloat16) for k, v in fill(model, 47).items()}
+def legacy(path, state):
     old = collections.OrderedDict()
     for k, v in state.items():
         is_map = v.dim() == 2 and k.split(".")[-2] in ("in_proj", "out_proj", "fc1", "fc2")
+        v = v.to(torch.bfloat16)
         old[legacy_name(k)] = v[:, :, None, None] if is_map else v
-    torch.save(dict(model=old, model_ema=old, epoch=292, max_accuracy=82.2,
+    average = collections.OrderedDict((k, v / 2) for k, v in old.items())
+    torch.save(dict(model=old, model_ema=average, epoch=292, max_accuracy=82.2,
                     optimizer=dict(state={}, param_groups=[dict(lr=1e-3)]),
-                    config=argparse.Namespace(name="vssm_tiny")), f"{path}/vmamba-legacy.pth")
+                    config=argparse.Namespace(name="vssm_tiny")), f"{path}/vmamba-first.pth")
 
 
 FULL = {"vmamba-t": None, "vmamba-v0-t": "vanilla_vmamba_tiny",
@@ -157,11 +158,10 @@ def main():
         return full(a.o, module)
     golden(a.o, "vmamba-tiny", build(module, depths=[1, 1, 2, 1], dims=8, mlp_ratio=0.0, **V0),
            28, 41)
-    golden(a.o, "vmamba-mlp-tiny",
-           build(module, depths=[1, 1, 1, 1], dims=4, mlp_ratio=2.0, **V0), 32, 43)
+    legacy(a.o, golden(a.o, "vmamba-mlp-tiny",
+                       build(module, depths=[1, 1, 1, 1], dims=4, mlp_ratio=2.0, **V0), 32, 43))
     golden(a.o, "vmamba-noz-tiny",
            build(module, depths=[1, 1, 2, 1], dims=8, ssm_ratio=1.0, mlp_ratio=2.0, **NOZ), 20, 45)
-    legacy(a.o, module)
 
 
 if __name__ == "__main__":
