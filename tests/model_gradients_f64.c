@@ -40,6 +40,7 @@ static int build(struct rig *r, const struct variant *v)
 	struct network_want want, all = {0};
 	struct network_out out, y;
 	struct teacher_out teacher;
+	int64_t dims[NETWORK_LAYERS];
 	const struct distill_settings *d = &r->settings.distill;
 	tensor target;
 
@@ -57,9 +58,9 @@ static int build(struct rig *r, const struct variant *v)
 	TRY(network_new(&r->student, &c, NULL));
 	TRY(network_new(&r->teacher, &t, NULL));
 	TRY(objective_check(d, &c, t.dim, network_grid(&t), network_extra_tokens(&t), t.classes));
+	distill_tap_dims(d, &c, dims);
 	if (distill_wants_map(d))
-		TRY(calibration_new(
-			&r->map, d, r->student->model, distill_tap_dim(d, &c), t.dim, c.depth));
+		TRY(calibration_new(&r->map, d, r->student->model, dims, t.dim, c.depth));
 	if (r->map && d->calib == CALIB_BEFORE)
 		model_freeze(r->student->model, GROUP_MAP, 1);
 	TRY(model_allocate(r->student->model, device_cpu(), 1));

@@ -350,7 +350,7 @@ static void check_whitening(void)
 	struct model *m = model_new();
 	const real *w, *bias;
 
-	calibration_new(&c, &d, m, 8, D, 1);
+	calibration_new(&c, &d, m, (int64_t[]){8}, D, 1);
 	model_allocate(m, device_cpu(), 0);
 	for (int i = 0; i < N; i++) {
 		double shared = micro_random();

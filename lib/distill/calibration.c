@@ -9,37 +9,71 @@
 
 static const real EPS_STANDARD = (real)1e-6;
 
-/* "map.weight", "map.3.fc1.weight", ... */
-static const char *name_of(const struct calibration *c, int i, const char *what)
+/* "map" and a dot: of all, of one width, or of one layer */
+static void prefix_of(
+	char prefix[32], const struct calibration *c, int64_t width, int several, int i)
 {
-	static _Thread_local char name[64];
-
 	if (c->settings.calib_share == SHARE_LAYER)
-		snprintf(name, sizeof(name), "map.%d.%s", i, what);
+		snprintf(prefix, 32, "map.%d.", i);
+	else if (several)
+		snprintf(prefix, 32, "map.width%lld.", (long long)width);
 	else
-		snprintf(name, sizeof(name), "map.%s", what);
-	return name;
+		snprintf(prefix, 32, "map.");
 }
 
-static void new_map(struct calibration *c, int i)
+static void new_map(
+	struct calibration *c, struct calibration_map *g, const char *prefix, int64_t ds)
 {
-	int64_t ds = c->student_dim, dt = c->teacher_dim, P = ds > dt ? ds : dt;
-	struct calibration_map *g = &c->map[i];
+	int64_t dt = c->teacher_dim, P = ds > dt ? ds : dt;
 	struct model *m = c->model;
+	char name[64];
 
+#define NAME(what) (snprintf(name, sizeof(name), "%s" what, prefix), name)
 	if (c->settings.calib_form == CALIB_LINEAR1) {
-		g->fc1 = model_param(
-			m, PARAM_DECAY, INIT_EYE, 0.02, name_of(c, i, "weight"), 2, dt, ds);
+		g->fc1 = model_param(m, PARAM_DECAY, INIT_EYE, 0.02, NAME("weight"), 2, dt, ds);
 		return;
 	}
-	g->fc1 = model_param(m, PARAM_DECAY, INIT_EYE, 0.02, name_of(c, i, "fc1.weight"), 2, P, ds);
-	g->bias1 = model_param(m, 0, INIT_ZERO, 0, name_of(c, i, "fc1.bias"), 1, P);
-	g->fc2 = model_param(m, PARAM_DECAY, INIT_EYE, 0.02, name_of(c, i, "fc2.weight"), 2, dt, P);
-	g->bias2 = model_param(m, 0, INIT_ZERO, 0, name_of(c, i, "fc2.bias"), 1, dt);
+	g->fc1 = model_param(m, PARAM_DECAY, INIT_EYE, 0.02, NAME("fc1.weight"), 2, P, ds);
+	g->bias1 = model_param(m, 0, INIT_ZERO, 0, NAME("fc1.bias"), 1, P);
+	g->fc2 = model_param(m, PARAM_DECAY, INIT_EYE, 0.02, NAME("fc2.weight"), 2, dt, P);
+	g->bias2 = model_param(m, 0, INIT_ZERO, 0, NAME("fc2.bias"), 1, dt);
+#undef NAME
+}
+
+/* The first layer that layer i shares its map with: itself if none before. */
+static int64_t shares_with(const struct calibration *c, const int64_t *dims, int64_t i)
+{
+	int64_t j = 0;
+
+	if (c->settings.calib_share == SHARE_LAYER)
+		return i;
+	while (dims[j] != dims[i])
+		j++;
+	return j;
+}
+
+static void new_maps(struct calibration *c, const int64_t *dims, int64_t layers)
+{
+	int several = 0;
+	char prefix[32];
+
+	for (int64_t i = 1; i < layers; i++)
+		several |= dims[i] != dims[0];
+	for (int64_t i = 0; i < layers; i++) {
+		int64_t j = shares_with(c, dims, i);
+
+		if (j < i) {
+			c->map_of[i] = c->map_of[j];
+			continue;
+		}
+		c->map_of[i] = c->maps;
+		prefix_of(prefix, c, dims[i], several, (int)i);
+		new_map(c, &c->map[c->maps++], prefix, dims[i]);
+	}
 }
 
 int calibration_new(struct calibration **out, const struct distill_settings *s, struct model *m,
-	int64_t student_dim, int64_t teacher_dim, int64_t layers)
+	const int64_t *student_dims, int64_t teacher_dim, int64_t layers)
 {
 	struct calibration *c = memory_new(1, sizeof(*c));
 	int group = m->group;
@@ -48,13 +82,10 @@ int calibration_new(struct calibration **out, const struct distill_settings *s, 
 	if (!c)
 		return STATUS_SYSTEM;
 	c->settings = *s;
-	c->student_dim = student_dim;
 	c->teacher_dim = teacher_dim;
 	c->model = m;
-	c->maps = s->calib_share == SHARE_LAYER ? (int)layers : 1;
 	m->group = GROUP_MAP;
-	for (int i = 0; i < c->maps; i++)
-		new_map(c, i);
+	new_maps(c, student_dims, layers);
 	m->group = GROUP_TEACHER;
 	if (s->calib_teacher == TEACHER_FROZEN) {
 		c->teacher_weight = model_param(m, PARAM_FROZEN, INIT_EYE, 0, "teacher.weight", 2,
@@ -73,7 +104,7 @@ void calibration_free(struct calibration *c)
 
 tensor calibration_apply(struct calibration *c, struct program *p, tensor s, int layer)
 {
-	const struct calibration_map *g = c ? &c->map[c->maps > 1 ? layer : 0] : NULL;
+	const struct calibration_map *g = c ? &c->map[c->map_of[layer]] : NULL;
 	tensor u = s;
 
 	if (!g)

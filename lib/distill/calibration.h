@@ -5,9 +5,10 @@
  *
  * linear1: one matrix, no bias. mlp2: Linear(D_S, P), GELU, Linear(P, D_T), P = max(D_S, D_T): the
  * paper pads features with zeros to P, which a first linear layer makes the same as taking D_S
- * inputs. Matrices start as the identity on the overlapping block plus N(0, 0.02^2) elsewhere. The
- * parameters stand in the student's model as group 1, "map.weight" or "map.3.weight" (calib_share=
- * layer), so that they are trained with it; they are left out of weight files.
+ * inputs. Matrices start as the identity on the overlapping block plus N(0, 0.02^2) elsewhere. One
+ * map serves all layers of one width, or each layer has its own (calib_share=layer). The parameters
+ * stand in the student's model as group 1, "map.weight", "map.width64.weight" (a student of several
+ * widths) or "map.3.weight", so that they are trained with it; they are left out of weight files.
  *
  * The teacher's side: identity; standardised as the student's; or frozen, v' = W (v - m) with W =
  * (S + 0.01 tr(S) / D I)^(-1/2) from mean m and covariance S of its tokens: group 2,
@@ -28,16 +29,20 @@ struct calibration_map {
 
 struct calibration {
 	struct distill_settings settings;
-	int64_t student_dim, teacher_dim;
-	int maps; /* 1, or one per layer */
+	int64_t teacher_dim;
+	int maps; /* one per width, or per layer */
 	struct calibration_map map[NETWORK_LAYERS];
+	int map_of[NETWORK_LAYERS]; /* of each layer */
 	struct param *teacher_weight, *teacher_bias;
 	struct model *model;
 };
 
-/* Adds the parameters to a model that is not allocated yet. */
+/*
+ * Adds the parameters to a model that is not allocated yet. student_dims: of each layer's features
+ * (distill_tap_dims).
+ */
 int calibration_new(struct calibration **c, const struct distill_settings *s, struct model *m,
-	int64_t student_dim, int64_t teacher_dim, int64_t layers);
+	const int64_t *student_dims, int64_t teacher_dim, int64_t layers);
 void calibration_free(struct calibration *c);
 
 /* s (..., D_S) of layer i -> (..., D_T). The same without a map when c is NULL: standardised. */

@@ -39,14 +39,14 @@ static tensor teacher_class(struct program *p, const struct teacher_out *t)
 }
 
 /*
- * Teacher tokens of the grid that is compared: a finer grid pooled, class tokens dropped, or the
- * first of them where the student has its own.
+ * Teacher tokens of the grid that is compared with a layer: a finer grid pooled, class tokens
+ * dropped, or the first of them where the student has its own.
  */
-static tensor teacher_grid(
-	struct program *p, const struct teacher_out *t, const struct network_config *student)
+static tensor teacher_grid(struct program *p, const struct teacher_out *t,
+	const struct network_config *student, int layer)
 {
 	tensor v = grid_of(p, t->tokens, t->extra, t->at, t->grid * t->grid);
-	int64_t side = network_grid(student);
+	int64_t side = network_layer_grid(student, layer);
 
 	if (t->grid > side)
 		v = pool_tokens(p, v, t->grid, t->grid, t->grid / side);
@@ -54,13 +54,14 @@ static tensor teacher_grid(
 }
 
 /*
- * Student features (B, K, L, C) or (B, L, C) of the same tokens in the same places: pooled to the
+ * A layer's features (B, K, L, C) or (B, L, C) of the same tokens in the same places: pooled to the
  * teacher's grid where that is coarser.
  */
-static tensor student_grid(
-	struct program *p, tensor s, const struct teacher_out *t, const struct network_config *c)
+static tensor student_grid(struct program *p, tensor s, const struct teacher_out *t,
+	const struct network_config *c, int layer)
 {
-	int64_t grid = network_grid(c), extra = network_extra_tokens(c), shape[TENSOR_DIMS];
+	int64_t grid = network_layer_grid(c, layer), extra = network_extra_tokens(c);
+	int64_t shape[TENSOR_DIMS];
 	int64_t at = network_class_index(c), L = grid * grid + extra, C = tensor_last(s);
 	int pairs = pairs_class(c, t), finer = grid > t->grid, dims = s->dims;
 	tensor g;
@@ -102,14 +103,16 @@ static tensor flatten(struct program *p, tensor s)
 	return program_reshape(p, s, s->dims, shape);
 }
 
+/* What features of a layer are compared with. */
 static tensor target_of(struct program *p, const struct distill_settings *s,
-	const struct network_config *student, const struct teacher_out *t, struct calibration *c)
+	const struct network_config *student, int layer, const struct teacher_out *t,
+	struct calibration *c)
 {
 	tensor v;
 
 	if (s->target == TARGET_CLS)
 		return calibration_teacher(c, p, teacher_class(p, t));
-	v = calibration_teacher(c, p, teacher_grid(p, t, student));
+	v = calibration_teacher(c, p, teacher_grid(p, t, student, layer));
 	if (s->similarity == SIMILARITY_POOLED)
 		return pool_all(p, v);
 	return s->similarity == SIMILARITY_FLATTENED ? flatten(p, v) : v;
@@ -120,7 +123,7 @@ static tensor feature_of(struct program *p, const struct distill_settings *s,
 	const struct network_config *student, const struct teacher_out *t, struct calibration *c,
 	tensor tap, int layer)
 {
-	tensor u = calibration_apply(c, p, student_grid(p, tap, t, student), layer);
+	tensor u = calibration_apply(c, p, student_grid(p, tap, t, student, layer), layer);
 
 	if (s->target == TARGET_CLS || s->similarity == SIMILARITY_POOLED)
 		return pool_all(p, u);
@@ -140,17 +143,22 @@ static tensor wsab(struct objective *o, struct program *p, const struct distill_
 	const struct network_config *student, const struct network_out *out,
 	const struct teacher_out *t, struct calibration *c)
 {
-	tensor v = target_of(p, s, student, t, c), cosines[NETWORK_LAYERS], loss;
+	tensor cosines[NETWORK_LAYERS], v = NULL, loss;
 	struct adapt_settings a = {.mode = s->adapt_mode,
 		.tau = (real)s->tau,
 		.eps = (real)s->eps_c,
 		.stop_gradient = s->weights_stopgrad};
 	int n = (int)student->depth;
+	int64_t grid = 0;
 
 	if (n < 1)
 		return program_refuse(p, "%s: no layer to distil into", student->arch);
 	for (int i = 0; i < n; i++) {
 		program_scope(p, "calibration.%d", i);
+		if (grid != network_layer_grid(student, i)) {
+			grid = network_layer_grid(student, i);
+			v = target_of(p, s, student, i, t, c);
+		}
 		cosines[i] = cosine(p, feature_of(p, s, student, t, c, out->taps[i], i), v);
 	}
 	program_scope(p, "distillation");
@@ -167,13 +175,14 @@ static tensor wsab(struct objective *o, struct program *p, const struct distill_
 
 /* H_T(g(f_S), f_T) between the pooled student feature and the teacher's class token. */
 static tensor pooled_rc(struct program *p, const struct distill_settings *s,
-	const struct network_out *out, const struct teacher_out *t, struct calibration *c)
+	const struct network_config *student, const struct network_out *out,
+	const struct teacher_out *t, struct calibration *c)
 {
 	tensor f = teacher_class(p, t), u = out->pooled;
 
 	f = program_reshape(p, f, 2, (int64_t[]){f->shape[0], tensor_last(f)});
-	if (c && c->student_dim != c->teacher_dim)
-		u = calibration_apply(c, p, u, c->maps - 1);
+	if (c && network_out_dim(student) != c->teacher_dim)
+		u = calibration_apply(c, p, u, (int)student->depth - 1);
 	return channel_ce(p, u, f, (real)s->kd_temperature);
 }
 
@@ -181,13 +190,14 @@ static tensor feature(struct program *p, const struct distill_settings *s,
 	const struct network_config *student, const struct network_out *out,
 	const struct teacher_out *t, struct calibration *c)
 {
+	int last = (int)student->depth - 1;
 	tensor u, v;
 
 	program_scope(p, "distillation");
 	if (s->feature_loss == FEATURE_RC)
-		return pooled_rc(p, s, out, t, c);
-	v = calibration_teacher(c, p, teacher_grid(p, t, student));
-	u = calibration_apply(c, p, student_grid(p, out->last, t, student), c ? c->maps - 1 : 0);
+		return pooled_rc(p, s, student, out, t, c);
+	v = calibration_teacher(c, p, teacher_grid(p, t, student, last));
+	u = calibration_apply(c, p, student_grid(p, out->last, t, student, last), last);
 	if (s->feature_loss != FEATURE_COS)
 		return s->feature_loss == FEATURE_L1 ? l1_tokens(p, u, v) : l2_tokens(p, u, v);
 	/* 1 - cosine, through the uniform weight of one layer */
@@ -277,13 +287,64 @@ void objective_build_distill(struct objective *o, const struct distill_settings 
 	program_scope(p, "%s", "");
 }
 
+/* Layers whose tokens the loss compares with the teacher's: from here to the last. */
+static int64_t first_compared(
+	const struct distill_settings *s, const struct network_config *student)
+{
+	return s->method == METHOD_WSAB ? 0 : student->depth - 1;
+}
+
+/* Whether features meet the teacher's without a map that makes them as wide. */
+static int as_they_are(const struct distill_settings *s)
+{
+	return s->method == METHOD_RC || !distill_wants_map(s);
+}
+
+static int check_widths(
+	const struct distill_settings *s, const struct network_config *student, int64_t teacher_dim)
+{
+	int64_t first = s->method == METHOD_RC ? 0 : first_compared(s, student);
+
+	for (int64_t i = first; i < student->depth && as_they_are(s); i++) {
+		int64_t dim = network_layer_dim(student, i);
+
+		if (dim == teacher_dim)
+			continue;
+		if (s->method == METHOD_WSAB)
+			return error(STATUS_DATA,
+				"calib=none: the teacher is %lld wide, the student %lld: they need "
+				"a map",
+				(long long)teacher_dim, (long long)dim);
+		return error(STATUS_DATA,
+			"method=%s compares features as they are: the teacher is %lld wide, the "
+			"student %lld: use wsab or feature with calibration, or equal widths",
+			s->method == METHOD_RC ? "rc" : "feature", (long long)teacher_dim,
+			(long long)dim);
+	}
+	return 0;
+}
+
+static int check_grids(const struct distill_settings *s, const struct network_config *student,
+	int64_t teacher_grid_side)
+{
+	for (int64_t i = first_compared(s, student); i < student->depth; i++) {
+		int64_t grid = network_layer_grid(student, i);
+		int64_t big = grid > teacher_grid_side ? grid : teacher_grid_side;
+		int64_t small = grid > teacher_grid_side ? teacher_grid_side : grid;
+
+		if (small < 1 || big % small)
+			return error(STATUS_DATA,
+				"the grids of teacher (%lld) and student (%lld) must divide each "
+				"other",
+				(long long)teacher_grid_side, (long long)grid);
+	}
+	return 0;
+}
+
 int objective_check(const struct distill_settings *s, const struct network_config *student,
 	int64_t teacher_dim, int64_t teacher_grid_side, int64_t teacher_extra,
 	int64_t teacher_classes)
 {
-	int64_t grid = network_grid(student), big, small;
-	int mapped = distill_wants_map(s);
-
 	if (s->method == METHOD_TASK)
 		return 0;
 	if (s->method == METHOD_LOGITS && teacher_classes != student->classes)
@@ -292,26 +353,10 @@ int objective_check(const struct distill_settings *s, const struct network_confi
 			(long long)teacher_classes, (long long)student->classes);
 	if (s->method == METHOD_LOGITS)
 		return 0;
-	if ((s->method == METHOD_RC || (s->method == METHOD_FEATURE && !mapped)) &&
-		teacher_dim != student->dim)
-		return error(STATUS_DATA,
-			"method=%s compares features as they are: the teacher is %lld wide, the "
-			"student %lld: use wsab or feature with calibration, or equal widths",
-			s->method == METHOD_RC ? "rc" : "feature", (long long)teacher_dim,
-			(long long)student->dim);
-	if (s->method == METHOD_WSAB && !mapped && teacher_dim != student->dim)
-		return error(STATUS_DATA,
-			"calib=none: the teacher is %lld wide, the student %lld: they need a map",
-			(long long)teacher_dim, (long long)student->dim);
+	TRY(check_widths(s, student, teacher_dim));
 	if ((s->method == METHOD_RC || s->target == TARGET_CLS ||
 		    (s->method == METHOD_FEATURE && s->feature_loss == FEATURE_RC)) &&
 		teacher_extra < 1)
 		return error(STATUS_DATA, "this loss needs a teacher with a class token");
-	big = grid > teacher_grid_side ? grid : teacher_grid_side;
-	small = grid > teacher_grid_side ? teacher_grid_side : grid;
-	if (small < 1 || big % small)
-		return error(STATUS_DATA,
-			"the grids of teacher (%lld) and student (%lld) must divide each other",
-			(long long)teacher_grid_side, (long long)grid);
-	return 0;
+	return check_grids(s, student, teacher_grid_side);
 }

@@ -28,9 +28,16 @@ struct network_want distill_want(const struct distill_settings *s)
 	return w;
 }
 
-int64_t distill_tap_dim(const struct distill_settings *s, const struct network_config *student)
+void distill_tap_dims(const struct distill_settings *s, const struct network_config *student,
+	int64_t dims[NETWORK_LAYERS])
 {
 	int inner = s->method == METHOD_WSAB && s->tap == TAP_KIND_INNER && student->expand > 0;
 
-	return inner ? student->expand * student->dim : student->dim;
+	for (int64_t i = 0; i < student->depth; i++) {
+		/* feature looks at the last layer's alone */
+		dims[i] = s->method == METHOD_FEATURE ? network_out_dim(student)
+						      : network_layer_dim(student, i);
+		if (inner)
+			dims[i] *= student->expand;
+	}
 }

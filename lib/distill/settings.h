@@ -60,7 +60,8 @@ int distill_wants_map(const struct distill_settings *s);
 /* What the student must give. */
 struct network_want distill_want(const struct distill_settings *s);
 
-/* Width of the features that the map takes. */
-int64_t distill_tap_dim(const struct distill_settings *s, const struct network_config *student);
+/* Width of the features that the map takes, of each layer. */
+void distill_tap_dims(const struct distill_settings *s, const struct network_config *student,
+	int64_t dims[NETWORK_LAYERS]);
 
 #endif

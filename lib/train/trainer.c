@@ -54,14 +54,15 @@ static int make_networks(struct trainer *t)
 {
 	const struct distill_settings *s = &t->in.settings->distill;
 	struct network_config student = t->in.student, teacher;
+	int64_t dims[NETWORK_LAYERS];
 
 	student.drop_path = t->in.settings->train.drop_path;
 	student.decay_all = t->in.settings->train.decay_all;
 	TRY(network_new(&t->student, &student, NULL));
 	t->model = t->student->model;
+	distill_tap_dims(s, &student, dims);
 	if (distill_wants_map(s) && teacher_config(t, &teacher))
-		TRY(calibration_new(&t->map, s, t->model, distill_tap_dim(s, &student), teacher.dim,
-			student.depth));
+		TRY(calibration_new(&t->map, s, t->model, dims, teacher.dim, student.depth));
 	if (t->in.map_only)
 		model_freeze(t->model, 0, 1);
 	if (t->map && s->calib == CALIB_BEFORE && !t->in.map_only)
