@@ -75,6 +75,24 @@ __attribute__((unused)) static struct network_config micro_vim(int64_t dim)
 		.state = 3};
 }
 
+/* Grids 8, 4, 2, 1, or 4, 2, 1, 1 in v05_noz; widths dim, 2 dim, 4 dim, 8 dim. */
+__attribute__((unused)) static struct network_config micro_vmamba(int64_t dim, int noz)
+{
+	return (struct network_config){.arch = "vmamba-test",
+		.family = NETWORK_VMAMBA,
+		.image = 16,
+		.patch = noz ? 4 : 2,
+		.classes = 5,
+		.dim = dim,
+		.depth = 5,
+		.mlp_ratio = 2,
+		.noz = noz,
+		.expand = 2,
+		.state = noz ? 1 : 3,
+		.kernel = 3,
+		.stages = {1, 1, 2, 1}};
+}
+
 static int micro_ends(const char *name, const char *tail)
 {
 	size_t n = strlen(name), m = strlen(tail);
@@ -95,10 +113,10 @@ __attribute__((unused)) static void micro_fill(struct model *m)
 
 		for (int64_t j = 0; j < p->count; j++) {
 			host[j] = (real)(0.4 * micro_random());
-			if (one || micro_ends(p->name, ".D") || micro_ends(p->name, ".D_b") ||
-				micro_ends(p->name, "running_var"))
+			if (one || micro_ends(p->name, ".Ds") || micro_ends(p->name, ".D") ||
+				micro_ends(p->name, ".D_b") || micro_ends(p->name, "running_var"))
 				host[j] += 1;
-			if (micro_ends(p->name, "_log"))
+			if (micro_ends(p->name, "_log") || micro_ends(p->name, "_logs"))
 				host[j] = (real)(log(j % last + 1.0) + 0.1 * micro_random());
 			if (p->flags & PARAM_COUNTER)
 				host[j] = 0;

@@ -525,6 +525,11 @@ static void odd_width(struct network_config *c)
 	c->dim = 95;
 }
 
+static void small_patch(struct network_config *c)
+{
+	c->patch = 2;
+}
+
 int main(void)
 {
 	struct network_config c, back;
@@ -549,6 +554,7 @@ int main(void)
 	ok(refused("vmamba-t", no_stage) && refused("vmamba-t", even_kernel), "an empty stage");
 	ok(refused("vmamba-t", two_depths), "stages that are not the depth");
 	ok(refused("vmamba-t-s2l5", odd_width), "a width that cannot be halved");
+	ok(refused("vmamba-t-s2l5", small_patch), "patches that two convolutions cannot make");
 	for (int i = 0; network_at(i); i++) {
 		c = *network_at(i);
 		c.drop_path = 0.1;

@@ -28,14 +28,16 @@ struct variant {
 	int64_t teacher_dim, teacher_patch; /* patch 4: the student's grid, 2: twice as fine */
 	int deit, scan_order, no_mlp;	    /* deit 2: distilled, teacher and student */
 	int vim;			    /* 2: the teacher is distilled, 3: a ViM too */
+	int vmamba;			    /* 1: v0, 2: v05_noz */
 	int every;			    /* 1: all elements of each parameter, 0: a few */
 };
 
 static int build(struct rig *r, const struct variant *v)
 {
-	struct network_config c = v->deit  ? micro_deit(6, 2, 4)
-				  : v->vim ? micro_vim(6)
-					   : micro_plainmamba(6);
+	struct network_config c = v->deit     ? micro_deit(6, 2, 4)
+				  : v->vim    ? micro_vim(6)
+				  : v->vmamba ? micro_vmamba(2, v->vmamba == 2)
+					      : micro_plainmamba(6);
 	struct network_config t = micro_deit(v->teacher_dim, 2, v->teacher_patch);
 	struct network_want want, all = {0};
 	struct network_out out, y;
@@ -228,9 +230,10 @@ static void check(const struct variant *v)
 	}
 	if (!ok(worst <= 3e-5, "%s%s%s%s, teacher %lld / %lld: gradients of all parameters",
 		    v->settings,
-		    v->deit  ? " deit"
-		    : v->vim ? " vim"
-			     : "",
+		    v->deit	? " deit"
+		    : v->vim	? " vim"
+		    : v->vmamba ? " vmamba"
+				: "",
 		    v->scan_order ? " scan order" : "", v->no_mlp ? " no mlp" : "",
 		    (long long)v->teacher_dim, (long long)(16 / v->teacher_patch)))
 		diag("%s: error %g", worst_name, worst);
@@ -322,6 +325,29 @@ static const struct variant variants[] = {
 	{"method=wsab tap=stream", 10, 8, .vim = 1},
 	{"method=wsab directions=merged", 10, 8, .vim = 1},
 	{"method=wsab dir_reduce=mean", 10, 4, .vim = 1},
+	{"method=task", 6, 4, .vmamba = 1},
+	{"method=task", 6, 4, .vmamba = 2},
+	{"method=task", 6, 4, .vmamba = 2, .no_mlp = 1},
+	{"method=logits", 10, 4, .vmamba = 1},
+	{"method=feature feature_loss=rc", 10, 4, .vmamba = 1},
+	{"method=feature feature_loss=rc", 16, 4, .vmamba = 2},
+	{"method=feature feature_loss=cos", 10, 4, .vmamba = 1},
+	{"method=feature feature_loss=l1 calib_share=layer", 10, 2, .vmamba = 2},
+	{"method=feature feature_loss=l2 calib=none", 16, 8, .vmamba = 1},
+	{"method=wsab weights_stopgrad=off", 10, 4, .vmamba = 1},
+	{"method=wsab", 10, 4, .vmamba = 1, .no_mlp = 1},
+	{"method=wsab", 10, 2, .vmamba = 1},
+	{"method=wsab", 4, 8, .vmamba = 2},
+	{"method=wsab sim=pooled", 10, 4, .vmamba = 1},
+	{"method=wsab sim=flattened", 10, 4, .vmamba = 2},
+	{"method=wsab target=cls", 10, 4, .vmamba = 1},
+	{"method=wsab target=prenorm tap=branch", 10, 4, .vmamba = 1},
+	{"method=wsab tap=inner", 10, 4, .vmamba = 1},
+	{"method=wsab tap=inner calib_share=layer calib_form=mlp2", 10, 4, .vmamba = 2},
+	{"method=wsab tap=stream", 10, 4, .vmamba = 2},
+	{"method=wsab directions=merged", 10, 4, .vmamba = 1},
+	{"method=wsab calib_form=mlp2", 10, 4, .vmamba = 1},
+	{"method=wsab calib_teacher=standardise dir_reduce=sum", 10, 2, .vmamba = 2},
 };
 
 /* Tensor `name` of a program over n's own parameters, without a loss. */

@@ -1,6 +1,6 @@
 /*
- * VMamba's SS2D (v0) on a 2 x 3 grid, which a network with its square input cannot have, put together
- * from ops in double, against golden numbers of the official module.
+ * VMamba's SS2D (v0) on a 2 x 3 grid, which a network with its square input cannot have, put
+ * together from ops in double, against golden numbers of the official module.
  */
 #include "kernels/orders.h"
 #include "lib/base/error.h"

@@ -16,6 +16,7 @@ struct work {
 	const struct subclone_settings *settings;
 	uint64_t seed;
 	struct subclone_report *report;
+	int64_t first, layers; /* the student's layers that take from the teacher's first */
 	int64_t dim_t, dim_s, hidden_t, hidden_s;
 	int64_t *J, *hidden; /* dim_s residual units; hidden_s of the layer at hand */
 	real *a, *b;	     /* room for the largest tensor, twice */
@@ -180,20 +181,21 @@ static void note_no_change(struct work *w, const double *scores)
 	note(w, "scores", "the teacher did not change, the first units are kept");
 }
 
-static int choose_residual(struct work *w)
+/* The `keep` residual units to take, in J. */
+static int choose_residual(struct work *w, int64_t keep, int64_t *J)
 {
 	double *s = memory_new(w->dim_t, sizeof(*s));
 	int status = s ? 0 : STATUS_SYSTEM;
 
 	if (!status && measured(w)) {
 		status = residual_scores(w, s);
-		if (!status && w->dim_s < w->dim_t)
+		if (!status && J == w->J && keep < w->dim_t)
 			note_no_change(w, s);
 	}
 	if (!status && !measured(w))
 		simple_scores(w, s, w->dim_t, 0);
 	if (!status)
-		subclone_select(s, w->dim_t, w->dim_s, w->J);
+		subclone_select(s, w->dim_t, keep, J);
 	free(s);
 	return status;
 }
@@ -303,13 +305,25 @@ static void copy_positions(struct work *w)
 	put(w, s);
 }
 
+/* The student's layer that takes from the teacher's layer i. */
+static const char *student_layer(const struct work *w, int64_t i, char name[48])
+{
+	if (w->student->config.family == NETWORK_VMAMBA)
+		snprintf(name, 48, "layers.%d.blocks.%d",
+			(int)network_stage(&w->student->config, w->first), (int)i);
+	else
+		snprintf(name, 48, "layers.%d", (int)i);
+	return name;
+}
+
 static int copy_layer(struct work *w, int64_t i)
 {
 	double ratio = sqrt((double)w->dim_t / w->dim_s);
 	double hidden_ratio = sqrt((double)w->hidden_t / (w->hidden_s ? w->hidden_s : 1));
-	char to[64], from[64];
+	char layer[48], to[64], from[64];
 
-#define TO(what) (snprintf(to, sizeof(to), "layers.%d." what, (int)i), to)
+	student_layer(w, i, layer);
+#define TO(what) (snprintf(to, sizeof(to), "%s." what, layer), to)
 #define FROM(what) (snprintf(from, sizeof(from), "blocks.%d." what, (int)i), from)
 	copy_pair(w, TO("norm"), FROM("norm1"), w->J, NULL, 1);
 	if (!w->hidden_s)
@@ -331,6 +345,7 @@ static const struct names {
 } names_of[] = {
 	[NETWORK_PLAINMAMBA] = {"ln1", "head.fc"},
 	[NETWORK_VIM] = {"norm_f", "head"},
+	[NETWORK_VMAMBA] = {"classifier.norm", "classifier.head"},
 };
 
 /* Patches of one convolution, where the teacher's kernel is as large. */
@@ -356,6 +371,29 @@ static void copy_class_token(struct work *w)
 	for (int64_t c = 0; c < w->dim_s; c++)
 		w->b[c] = w->a[w->J[c]];
 	put(w, s);
+}
+
+/*
+ * A network in stages has a stream of its own in each: its last norm takes as many units as it is
+ * wide, if the teacher has them; its head stays fresh, as does what joins the stages.
+ */
+static int copy_staged_ends(struct work *w)
+{
+	const struct names *names = &names_of[w->student->config.family];
+	int64_t width = network_out_dim(&w->student->config);
+	int64_t *J = width <= w->dim_t ? memory_new(width, sizeof(*J)) : NULL;
+	int status = 0;
+
+	note(w, "patch_embed", "fresh, the teacher's kernel is of another size");
+	if (width > w->dim_t)
+		note(w, names->norm, "fresh, wider than the teacher");
+	else
+		status = J ? choose_residual(w, width, J) : STATUS_SYSTEM;
+	if (J && !status)
+		copy_pair(w, names->norm, "norm", J, NULL, 1);
+	note(w, names->head, "fresh");
+	free(J);
+	return status;
 }
 
 static void copy_ends(struct work *w)
@@ -384,7 +422,7 @@ static int check(const struct work *w)
 	if (a->family != NETWORK_DEIT || b->family != NETWORK_DEIT)
 		return error(STATUS_DATA, "subcloning takes from a DeiT, %s is none",
 			a->family != NETWORK_DEIT ? a->arch : b->arch);
-	if (s->family != NETWORK_PLAINMAMBA && s->family != NETWORK_VIM)
+	if (s->family == NETWORK_DEIT)
 		return error(STATUS_DATA, "subcloning into %s is not known", s->arch);
 	if (a->dim != b->dim || a->depth != b->depth || a->image != b->image ||
 		a->patch != b->patch || a->classes != b->classes || a->mlp_ratio != b->mlp_ratio ||
@@ -404,13 +442,30 @@ static int64_t largest(const struct model *m)
 	return most;
 }
 
+/* Of a network in stages the third takes: its grid is the teacher's at the published size. */
+static void find_layers(struct work *w)
+{
+	const struct network_config *s = &w->student->config;
+
+	w->layers = s->depth;
+	if (s->stages[0]) {
+		w->first = s->stages[0] + s->stages[1];
+		w->layers = s->stages[2];
+	}
+	if (w->layers > w->after->config.depth)
+		w->layers = w->after->config.depth;
+	if (w->settings->n_init_layers >= 0 && w->settings->n_init_layers < w->layers)
+		w->layers = w->settings->n_init_layers;
+}
+
 static int open_work(struct work *w)
 {
 	int64_t t = largest(w->after->model), s = largest(w->student->model);
 	int64_t room = t > s ? t : s;
 
+	find_layers(w);
 	w->dim_t = w->after->config.dim;
-	w->dim_s = w->student->config.dim;
+	w->dim_s = network_layer_dim(&w->student->config, w->first);
 	w->hidden_t = (int64_t)(w->dim_t * w->after->config.mlp_ratio);
 	w->hidden_s = (int64_t)(w->dim_s * w->student->config.mlp_ratio);
 	w->a = memory_new(room, sizeof(*w->a));
@@ -422,21 +477,19 @@ static int open_work(struct work *w)
 
 static int run(struct work *w)
 {
-	int64_t depth_s = w->student->config.depth, depth_t = w->after->config.depth;
-	int64_t n = depth_s < depth_t ? depth_s : depth_t;
-
-	if (w->settings->n_init_layers >= 0 && w->settings->n_init_layers < n)
-		n = w->settings->n_init_layers;
 	if (w->dim_s > w->dim_t || w->hidden_s > w->hidden_t) {
 		note(w, "everything", "fresh, the student is wider than the teacher");
 		w->report->fresh = w->student->model->count;
 		return 0;
 	}
-	TRY(choose_residual(w));
-	copy_ends(w);
-	for (int64_t i = 0; i < n; i++)
+	TRY(choose_residual(w, w->dim_s, w->J));
+	if (w->student->config.stages[0])
+		TRY(copy_staged_ends(w));
+	else
+		copy_ends(w);
+	for (int64_t i = 0; i < w->layers; i++)
 		TRY(copy_layer(w, i));
-	w->report->layers = n;
+	w->report->layers = w->layers;
 	w->report->residual = w->dim_s;
 	w->report->hidden = w->hidden_s;
 	w->report->fresh = w->student->model->count - w->report->copied;

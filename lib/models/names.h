@@ -13,7 +13,7 @@
 #define NAME_SIZE 1100
 
 struct name_rule {
-	/* '#' stands for a number (twice at most), '*' at the end for the rest, '@' for the prefix. */
+	/* '#' stands for a number (at most two), '*' at the end for the rest, '@' for the prefix */
 	const char *ours, *theirs;
 	int part, parts; /* theirs is part of parts; parts 0: the whole */
 };

@@ -362,10 +362,10 @@ static int check_vmamba(const struct network_config *c)
 		return error(STATUS_DATA, "%s: its stages hold %lld layers, its depth is %lld",
 			c->arch, (long long)layers, (long long)c->depth);
 	if (c->expand < 1 || c->state < 1 || c->kernel % 2 == 0 ||
-		(c->noz && (c->patch % 2 || c->dim % 2)))
+		(c->noz && (c->patch < 4 || c->patch % 2 || c->dim % 2)))
 		return error(STATUS_DATA,
-			"%s: expand and state must be positive, the kernel odd; without gate patch "
-			"and width even",
+			"%s: expand and state must be positive, the kernel odd; without gate the "
+			"width even, the patch even and at least 4",
 			c->arch);
 	return 0;
 }
