@@ -178,13 +178,14 @@ static double error_of(struct rig *r, real *data, const double *grad, int64_t n,
 	return worst;
 }
 
-static double param_error(struct rig *r, const struct param *p, int every)
+/* Of `some` elements, or all of them where some is 0. */
+static double param_error(struct rig *r, const struct param *p, int64_t some)
 {
 	double *grad = malloc(p->count * sizeof(*grad)), worst;
 
 	memcpy(grad, p->grad, p->count * sizeof(*grad));
-	worst = error_of(
-		r, p->data, grad, p->count, every || p->count < 5 ? 1 : (p->count + 4) / 5);
+	worst = error_of(r, p->data, grad, p->count,
+		!some || p->count < some ? 1 : (p->count + some - 1) / some);
 	free(grad);
 	return worst;
 }
@@ -222,7 +223,7 @@ static void check(const struct variant *v)
 
 		if (p->flags & (PARAM_BUFFER | PARAM_FROZEN))
 			continue;
-		e = param_error(&r, p, v->every);
+		e = param_error(&r, p, v->every ? 0 : v->vmamba ? 2 : 5);
 		if (!(e <= worst)) {
 			worst = e;
 			worst_name = p->name;
