@@ -1,14 +1,16 @@
 # Table 2: image classification. Teachers, and PlainMamba of three sizes: from scratch, by the whole
-# method, by subcloning alone and by the distillation (WSAB) alone; ViM of two from scratch and by the
-# whole method, where the scale names its networks.
+# method, by subcloning alone and by the distillation (WSAB) alone; ViM of two and VMamba from scratch
+# and by the whole method, where the scale names their networks.
 include pipelines/rules/all.mk
 
 TABLE2_ARMS := scratch trans subcloned wsab
 $(foreach d,$(SCALE_SETS),$(foreach z,$(SIZES),$(call teacher_row,table2,teacher-$z,$d,$z)\
 	$(foreach a,$(TABLE2_ARMS),$(call student_row,table2,$a-$z,$d,$a,$z,$(call share_of,$a)))))
 
-TABLE2_VIMS := $(foreach z,$(SIZES:%=vim-%),$(if $(STUDENT_$z),$z))
-$(foreach z,$(TABLE2_VIMS),$(foreach d,$(or $(SETS_$z),$(SCALE_SETS)),$(foreach a,scratch trans,\
+# Other families' students come with the size of their teacher.
+TABLE2_OTHERS := $(foreach z,vim-t vim-s vmamba,$(if $(and $(STUDENT_$z),$(filter \
+	$(call teacher_size,$z),$(SIZES))),$z))
+$(foreach z,$(TABLE2_OTHERS),$(foreach d,$(or $(SETS_$z),$(SCALE_SETS)),$(foreach a,scratch trans,\
 	$(call student_row,table2,$a-$z,$d,$a,$z,$(call share_of,$a)))))
 $(eval $(call table_rules,table2))
 

@@ -36,9 +36,10 @@ probe_dir = $W/$1/probe-$(call teacher_size,$2)$(if $(filter-out $(SHARE_trans),
 teacher_of = $W/$1/teacher-$(call teacher_size,$2)/last.h5
 
 # The size of a student's teacher: its own, unless a line says another. Students of other families
-# than PMamba's are sizes of their own: vim-t.
+# than PMamba's are sizes of their own: vim-t, vmamba.
 TEACHER_SIZE_vim-t := t
 TEACHER_SIZE_vim-s := s
+TEACHER_SIZE_vmamba := b
 teacher_size = $(or $(TEACHER_SIZE_$1),$1)
 
 # Settings of a role (teacher, student, probe) and size, later files win.

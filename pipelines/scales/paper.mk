@@ -17,6 +17,7 @@ STUDENT_s := pmamba-s
 STUDENT_b := pmamba-b
 STUDENT_vim-t := vim-t# of 24 layers, as the paper's counts have it
 STUDENT_vim-s := vim-s
+STUDENT_vmamba := vmamba-t# the released code's, 128 wide
 SETS_vim-t := cifar100 imagenet100# the paper's row has no ImageNet-1K
 
 TEACHER_FROM := import

@@ -11,7 +11,8 @@ SHAPES_STUDENTS := 3000
 SHAPES_VALID := 2000
 SHAPES_TEST := 2000
 
-# Networks by size: teacher and student. Every teacher is wider than its student.
+# Networks by size: teacher and student. Every teacher is wider than its student, or than the stage
+# of it that takes its weights.
 TEACHER_t := deit-micro-t
 TEACHER_s := deit-micro-s
 TEACHER_b := deit-micro-b
@@ -20,6 +21,7 @@ STUDENT_s := pmamba-micro-s
 STUDENT_b := pmamba-micro-b
 STUDENT_vim-t := vim-micro-t
 STUDENT_vim-s := vim-micro-s
+STUDENT_vmamba := vmamba-micro# stages of 1, 1, 2 and 1 blocks on grids of 8, 4, 2 and 1
 CLASSES_shapes := 48
 
 TEACHER_FROM := init# trained here, from nothing
