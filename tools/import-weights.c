@@ -188,16 +188,17 @@ int main(int argc, char **argv)
 		"Reads weights that a public project has published: safetensors (one file, or the "
 		"index of several) or .pth (both forms; nothing in it is ever run). Names are "
 		"those of timm, of Hugging Face's ViT and DeiT, of PlainMamba's code, of the "
-		"TransMamba release, or of Vim's code; which ones is found out. What does not "
-		"match is listed, and "
-		"nothing is written.\v"
+		"TransMamba release, of Vim's code, or of VMamba's (its first release too); which "
+		"ones is found out. What does not match is listed, and nothing is written.\v"
 		"Examples:\n"
 		"  import-weights deit_tiny_patch16_224-a1311bcf.pth --arch deit-t -o deit-t.h5\n"
 		"  import-weights model.safetensors --arch deit-s --classes 100 -o start.h5\n"
 		"  import-weights l2.pth --arch pmamba-s --depth 24 --classes 1000 -o l2.h5\n"
 		"  import-weights vim_t_midclstok_76p1acc.pth --arch vim-t --classes 1000 \\\n"
 		"    --ckpt-key model_ema -o vim.h5\n"
-		"  import-weights vim_t_midclstok_ft_78p3acc.pth --arch vim-t-plus -o vim.h5\n",
+		"  import-weights vim_t_midclstok_ft_78p3acc.pth --arch vim-t-plus -o vim.h5\n"
+		"  import-weights vssm1_tiny_0230s_ckpt_epoch_264.pth --arch vmamba-t-s1l8 \\\n"
+		"    --ckpt-key model_ema -o vmamba.h5\n",
 		0, 0, 0};
 	struct options o = {.mlp_ratio = -1, .norm = -1};
 
