@@ -52,7 +52,7 @@ test-asan-clang:
 # What valgrind sees beyond ASan is memory that was never set; the short list touches every folder.
 # Gradients of whole networks walk them ten thousand times: too slow there.
 VALGRIND_TESTS = $(filter-out $B/tests/model_gradients_f64,$(filter $(addprefix $B/tests/,method_% \
-	data_% distill_% io_% import_% program_% plainmamba_% vim_mixer% model_%),$(TESTS)))
+	data_% distill_% io_% import_% program_% plainmamba_% vim_mixer% vmamba_layer% model_%),$(TESTS)))
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
 	--suppressions=tests/valgrind.supp
 test-valgrind:

@@ -11,9 +11,10 @@
  *
  * Copied are norms, MLP, positions (ViM's class token's row goes to the middle), class token, patch
  * embedding (equal kernel), head (equal classes); everything inside the SSM stays as it is in the
- * student. Layers: the first n_init_layers. A tensor whose teacher is narrower stays fresh. VMamba's
- * stages have streams of their own: the third takes, D_S is its width; of the ends the last norm
- * alone, with a set of units of its own, if the teacher is as wide.
+ * student. Layers: the first n_init_layers. A tensor whose teacher is narrower stays fresh.
+ *
+ * VMamba's stages have streams of their own: the third takes, and D_S is its width; of the ends the
+ * last norm alone, with a set of units of its own, if the teacher is as wide.
  */
 #ifndef DISTILL_SUBCLONE_H
 #define DISTILL_SUBCLONE_H

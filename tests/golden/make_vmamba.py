@@ -6,8 +6,8 @@
 Files as make_networks.py has them: v0 with and without an MLP, v05_noz; odd grids, so that merging
 and convolutions meet their padding. vmamba-first.pth: the one with an MLP as training saved it,
 beside an average (`model_ema`, halves of it) and an optimiser, under the first release's names,
-matrices as convolutions of 1 x 1. vmamba-full.tsv: logits of the published networks at 224 pixels, whose weights and image follow
-from a formula (tests/model_full.c).
+matrices as convolutions of 1 x 1. vmamba-formula.tsv: logits of the published networks at 224 pixels, whose weights and image follow
+from a formula (tests/vmamba_formula.c).
 Needs torch, timm, safetensors.
 """
 import argparse
@@ -129,7 +129,7 @@ def formula_state(model):
 
 
 def full(path, module):
-    with open(f"{path}/vmamba-full.tsv", "w") as f:
+    with open(f"{path}/vmamba-formula.tsv", "w") as f:
         for name, function in FULL.items():
             if function:
                 model = getattr(module, function)()
