@@ -30,7 +30,9 @@ setup()
 	message $'^deit-b-distilled\t87338192\t224\t'
 	message $'^pmamba-b\t49604452\t224\t'
 	message $'^pmamba-micro-t\t'
-	[ "${#lines[@]}" -eq 25 ]
+	message $'^vmamba-t\t38375396\t224\t4\t3136\t100\t128\t15\t0$'
+	message $'^vmamba-t-s2l5\t30705832\t224\t'
+	[ "${#lines[@]}" -eq 36 ]
 	expect 0 init-weights --list --input 32 --classes 100 --mlp-ratio 4
 	message $'^pmamba-t\t7688356\t32\t'
 	expect 0 init-weights --list --json
