@@ -143,33 +143,32 @@ static tensor wsab(struct objective *o, struct program *p, const struct distill_
 	const struct network_config *student, const struct network_out *out,
 	const struct teacher_out *t, struct calibration *c)
 {
-	tensor cosines[NETWORK_LAYERS], v = NULL, loss;
+	tensor v = target_of(p, s, student, 0, t, c), cosines[NETWORK_LAYERS], loss;
 	struct adapt_settings a = {.mode = s->adapt_mode,
 		.tau = (real)s->tau,
 		.eps = (real)s->eps_c,
 		.stop_gradient = s->weights_stopgrad};
 	int n = (int)student->depth;
-	int64_t grid = 0;
+	int64_t directions = 1;
 
 	if (n < 1)
 		return program_refuse(p, "%s: no layer to distil into", student->arch);
 	for (int i = 0; i < n; i++) {
 		program_scope(p, "calibration.%d", i);
-		if (grid != network_layer_grid(student, i)) {
-			grid = network_layer_grid(student, i);
+		if (i && network_layer_grid(student, i) != network_layer_grid(student, i - 1))
 			v = target_of(p, s, student, i, t, c);
-		}
 		cosines[i] = cosine(p, feature_of(p, s, student, t, c, out->taps[i], i), v);
+		directions = cosines[i]->count;
 	}
 	program_scope(p, "distillation");
-	a.factor = direction_factor(s, cosines[0]->count, network_directions(student));
+	a.factor = direction_factor(s, directions, network_directions(student));
 	loss = adapt(p, &a, n, cosines, &o->weights, &o->cosines);
 	if (program_failed(p))
 		return loss;
 	program_keep(p, o->weights, "weights");
 	program_keep(p, o->cosines, "cosines");
 	o->layers = n;
-	o->directions = (int)cosines[0]->count;
+	o->directions = (int)directions;
 	return shard_part(p, loss);
 }
 
