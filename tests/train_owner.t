@@ -7,6 +7,7 @@ load train_runs
 setup_file()
 {
 	runs_folder
+	long_run
 	whole $plain $long
 }
 
@@ -73,7 +74,7 @@ setup()
 	SLURM_JOB_END_TIME=$far expect 0 distill-step $plain $long --stop-before 10 -o run.h5
 	SLURM_JOB_END_TIME=$far expect 75 distill-step $plain $long --stop-before 1000 \
 		--state run-state.h5 -o run.h5
-	message 'stopped after step [0-9]* of 800, state saved'
+	message "stopped after step [0-9]* of $steps, state saved"
 	# asked of squeue, where Slurm does not say
 	mkdir -p run-bin
 	printf '#!/bin/sh\n[ "$*" = "-h -j 12 -o %%e" ] && date -d "+1000 seconds" +%%FT%%T\n' > run-bin/squeue

@@ -33,7 +33,17 @@ whole()
 
 # --- long runs ---
 
-long='--method task --steps 800 --epochs 200 --save-every 0.2 --threads 1'
+# $long: arguments of a run of $steps steps, four seconds or so and 800 at most. Sanitizers make a step
+# ten times as long.
+long_run()
+{
+	local start=${EPOCHREALTIME/[.,]/}
+
+	expect 0 distill-step $plain --method task --steps 40 --epochs 10 --threads 1 -o run.h5
+	steps=$((4000000 * 40 / (${EPOCHREALTIME/[.,]/} - start) / 4 * 4))
+	steps=$((steps > 800 ? 800 : steps < 100 ? 100 : steps))
+	export steps long="--method task --steps $steps --epochs $((steps / 4)) --save-every 0.2 --threads 1"
+}
 
 # Starts a long run in the background; its pid in $pid.
 start()

@@ -7,6 +7,7 @@ load train_runs
 setup_file()
 {
 	runs_folder
+	long_run
 	whole $plain $long
 }
 
