@@ -1,4 +1,4 @@
-# A cluster's own settings, for CLUSTER=slurm, CLUSTER=... make submit and stage.sbatch. Take away the
+# A cluster's own settings, for CLUSTER=slurm. Take away the
 # "#" where a line is needed; the same lines in config.mk, which git does not follow, come first.
 
 # SITE_ACCOUNT ?= my-project#              sbatch --account

@@ -29,3 +29,7 @@ WEIGHTS_b := $(DATA)/deit_base_patch16_224-b5f2ef4d.pth
 # The paper's Trans rows are those of 75 % of the data (its Table 6), the scratch rows of all.
 SHARE_trans := 75
 SHARE_scratch := 100
+
+# What a stage asks a cluster for; a run that needs more hours goes on in the next job.
+WANTS_data := cores=16 gpus=0 hours=12
+WANTS_train := cores=16 gpus=1 hours=48

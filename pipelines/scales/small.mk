@@ -24,3 +24,6 @@ STUDENT_SHAPE := --input 64 --patch 16
 TEACHER_FROM := init
 SHARE_trans := 100
 SHARE_scratch := 100
+
+# What a stage asks a cluster for.
+WANTS_train := cores=8 gpus=1 hours=2

@@ -68,7 +68,7 @@ until_true()
 
 job_of()
 {
-	cut -d';' -f1 "$work/b/build/cluster/$1.id" 2>/dev/null
+	cut -d';' -f1 "$work/b/build/cluster/$1.last.h5.id" 2>/dev/null
 }
 node_of()
 {
@@ -156,7 +156,7 @@ ok 'another copy has taken its state'
 kill -CONT "$old"
 until_true 60 test ! -d "/proc/$old"
 ok 'the old copy ends'
-grep -q 'this copy writes nothing more' "$work/b/build/cluster/$name.log"
+grep -q 'this copy writes nothing more' "$work/b/build/cluster/$name.last.h5.log"
 ok 'and says that it writes nothing more'
 "$root/tests/cluster/slurm" node "$work/slurm" "$node"
 
