@@ -14,7 +14,7 @@ check-format:
 check-layers:
 	prove tests/layering.t
 check-shell:
-	shellcheck $(SHELL_FILES)
+	shellcheck -x $(SHELL_FILES)
 check-cppcheck:
 	cppcheck --quiet -j2 --enable=warning,performance --inline-suppr --error-exitcode=1 --std=c11 -I. \
 		--suppressions-list=tests/cppcheck.txt --suppress=unmatchedSuppression $(ANALYSED)
@@ -40,7 +40,7 @@ export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions
 export ASAN_OPTIONS ?= intercept_tls_get_addr=0
 .PHONY: test-cluster
 test-cluster: all ## `make CLUSTER=slurm table2` on a Slurm that the test starts
-	prove --timer tests/cluster/pipeline.t
+	prove --timer tests/cluster/stages.t tests/cluster/pipeline.t
 
 .PHONY: test-full test-asan test-asan-clang test-valgrind fuzz
 test-full: test check test-asan test-asan-clang test-valgrind $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases

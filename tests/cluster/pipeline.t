@@ -28,7 +28,6 @@ ok()
 }
 finish()
 {
-	kill "$release" 2>/dev/null
 	"$root/tests/cluster/slurm" down "$work/slurm"
 	pkill -KILL -u "$(id -u)" -f "$work" 2>/dev/null
 	rm -rf "$work"
@@ -83,19 +82,6 @@ under_way()
 {
 	[ -e "$(state_of "$1").owner" ] && [ -n "$(node_of "$1")" ]
 }
-# Requeued jobs wait for two minutes unless they are let go.
-release_all()
-{
-	local job
-	while :; do
-		for job in $(squeue -h -t PENDING -o '%i %r' 2>/dev/null | awk '/BeginTime/ { print $1 }'); do
-			scontrol update JobId="$job" StartTime=now 2>/dev/null
-		done
-		sleep 0.2
-	done
-}
-
-release=
 trap finish EXIT
 mkdir -p "$work/slurm"
 tree "$work/a"
@@ -104,8 +90,7 @@ tree "$work/b"
 ok 'a local run'
 "$root/tests/cluster/slurm" up "$work/slurm"
 ok 'Slurm: two nodes are idle'
-release_all &
-release=$!
+"$root/tests/cluster/release" &
 (cd "$work/b" && make -j20 NO_DEPS=1 CLUSTER=slurm STOP_BEFORE=5 table2 SCALE="$SCALE") >"$work/b.log" 2>&1 &
 pipeline=$!
 
