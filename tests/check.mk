@@ -38,12 +38,15 @@ export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions
 # Before gcc 14 and LLVM 17 LeakSanitizer takes blocks of dynamic thread storage for those of glibc 2.19
 # and crashes on them (google/sanitizers issue 1322).
 export ASAN_OPTIONS ?= intercept_tls_get_addr=0
-.PHONY: test-cluster
+.PHONY: test-cluster test-cluster-full
 test-cluster: all ## `make CLUSTER=slurm table2` on a Slurm that the test starts
 	prove --timer tests/cluster/stages.t tests/cluster/pipeline.t
+test-cluster-full: test-cluster
+	prove --timer tests/cluster/ends.t
+	SCALE=tiny prove --timer tests/cluster/pipeline.t
 
 .PHONY: test-full test-asan test-asan-clang test-valgrind fuzz
-test-full: test check test-asan test-asan-clang test-valgrind $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
+test-full: test check test-asan test-asan-clang test-valgrind test-cluster-full $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
 test-asan:
 	@$(MAKE) --no-print-directory CONFIG=asan test
 test-asan-clang:

@@ -12,6 +12,9 @@
 # How GPUs are asked for; % is their number.
 SITE_GPU ?= --gpus=%
 
+# MiB of a job that `make submit` puts into the queue, before there is anything to plan with, where
+# WANTS_... in pipelines/scales does not say memory=N.
+SITE_MEMORY ?= 8000
 # Seconds until a file written by a job shows here, on a network file system that is behind.
 FS_WAIT ?= 60
 # Training saves its state so many seconds before its job's end, and goes on in the next.

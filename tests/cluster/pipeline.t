@@ -65,73 +65,73 @@ until_true()
 	done
 }
 
-job_of()
-{
-	cut -d';' -f1 "$work/b/build/cluster/$1.last.h5.id" 2>/dev/null
-}
-node_of()
-{
-	squeue -h -j "$(job_of "$1")" -t RUNNING -o %N 2>/dev/null
-}
 state_of()
 {
 	echo "$work/b/build/${1//.//}/state.h5"
 }
-# A stage that trains.
+# A stage that trains, as "job node stage"; not the one given.
+training()
+{
+	local job node name
+	squeue -h -t RUNNING -p normal -o '%A %N %j' 2>/dev/null | while read -r job node name; do
+		name=${name%.last.h5}
+		if [ "$name" != "$1" ] && [ -e "$(state_of "$name").owner" ]; then
+			echo "$job $node $name"
+			break
+		fi
+	done
+}
+# under_way BEFORE: sets job, node and name to those of a stage that trains, not BEFORE
 under_way()
 {
-	[ -e "$(state_of "$1").owner" ] && [ -n "$(node_of "$1")" ]
+	read -r job node name < <(training "$1")
 }
+
+# DeiT's and PlainMamba's
+wanted=(SCALE="$SCALE" STUDENT_vim-t= STUDENT_vim-s= STUDENT_vmamba=)
 trap finish EXIT
 mkdir -p "$work/slurm"
 tree "$work/a"
 tree "$work/b"
-(cd "$work/a" && make -j2 NO_DEPS=1 table2 SCALE="$SCALE") >"$work/a.log" 2>&1
+(cd "$work/a" && make -j2 NO_DEPS=1 table2 "${wanted[@]}") >"$work/a.log" 2>&1
 ok 'a local run'
 "$root/tests/cluster/slurm" up "$work/slurm"
 ok 'Slurm: two nodes are idle'
 "$root/tests/cluster/release" &
-(cd "$work/b" && make -j20 NO_DEPS=1 CLUSTER=slurm STOP_BEFORE=5 table2 SCALE="$SCALE") >"$work/b.log" 2>&1 &
+(cd "$work/b" && make -j20 NO_DEPS=1 CLUSTER=slurm STOP_BEFORE=5 table2 "${wanted[@]}") >"$work/b.log" 2>&1 &
 pipeline=$!
 
-# preempted NAME: an urgent job takes the whole node
+# preempt BEFORE: an urgent job takes the whole node of a stage that trains
 preempt()
 {
-	local node
-	until_true 120 under_way "runs.$SCALE.shapes.$1" || return 1
-	node=$(node_of "runs.$SCALE.shapes.$1")
-	[ -n "$node" ] && timeout 60 srun -p urgent -w "$node" -c 2 -n 1 true 2>/dev/null
+	until_true 120 under_way "$1" || return 1
+	timeout 60 srun -p urgent -w "$node" -c 2 -n 1 true 2>/dev/null
+	grep -q "JobId=$job has been requeued to reclaim resources" "$work/slurm/log/slurmctld" || preempt "$1"
 }
-preempt teacher-b
-ok 'preempt the job that trains teacher b'
-preempt teacher-s
-ok 'preempt the job that trains teacher s'
+preempt -
+ok "preempt a job that trains: $name"
+preempt "$name"
+ok "preempt another: $name"
 
 # a node dies: its daemon, and all processes of its job
-name=runs.$SCALE.shapes.wsab-b.0
 until_true 120 under_way "$name"
-ok 'a student is under way'
-node=$(node_of "$name")
+ok "a third is under way: $name"
 kill -KILL "$(cat "$work/slurm/run/slurmd-$node.pid")"
-pkill -KILL -f "slurmstepd: \[$(job_of "$name")\."
+pkill -KILL -f "slurmstepd: \[$job\."
 pkill -KILL -f "$(state_of "$name")"
-lost=$(job_of "$name")
-down() { [ "$(sinfo -h -n "$1" -o %t | head -1)" = down\* ] || [ "$(sinfo -h -n "$1" -o %t | head -1)" = down ]; }
+lost=$job
+down() { [[ $(sinfo -h -n "$1" -o %t | head -1) == down* ]]; }
 until_true 90 down "$node"
 ok 'its node is lost'
 "$root/tests/cluster/slurm" node "$work/slurm" "$node"
 
 # a daemon dies alone: its job lives on, here held until the one that replaces it has begun
-name=runs.$SCALE.shapes.trans-b.0
 until_true 150 under_way "$name"
-ok 'another student is under way'
-node=$(node_of "$name")
-old=$(pgrep -f "distill-step .*trans-b/0/state.h5.*" | while read -r p; do
-	grep -qa distill-step "/proc/$p/comm" && echo "$p"
-done | head -1)
+ok "a fourth is under way: $name"
+old=$(sed 's/.* pid \([0-9]*\).*/\1/' "$(state_of "$name").owner")
 kill -STOP "$old"
 kill -KILL "$(cat "$work/slurm/run/slurmd-$node.pid")"
-orphan=$(job_of "$name")
+orphan=$job
 until_true 90 down "$node"
 ok 'the daemon of its node is lost, the job lives on'
 # `node` comes back only when the old copy has ended: it would be ended by it

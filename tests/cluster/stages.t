@@ -1,101 +1,8 @@
 #!/usr/bin/env bats
-# Single stages under a Slurm of its own (tests/cluster/slurm): what stage.sbatch and the wrapper of
-# CLUSTER=slurm do at each kind of end. Root gives itself up first, as pipeline.t does.
+# Single stages under a Slurm of its own (tests/cluster/slurm): what stage.sbatch, the wrapper of
+# CLUSTER=slurm and `make submit` do at each kind of end. Root gives itself up first, as pipeline.t does.
 
-setup_file()
-{
-	PATH=$PATH:/usr/sbin
-	command -v slurmctld slurmd munged > /dev/null ||
-		skip 'no munge, slurmctld, slurmd, slurm-client: make deps-cluster installs them'
-	export root work
-	root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-	work=$(mktemp -d)
-	mkdir -p "$work/data" "$work/build/bin" "$work/slurm"
-	cd "$root"
-	find . -path ./build -prune -o ! -name config.mk -name '*.mk' -print0 | xargs -0 cp --parents -t "$work"
-	cp -r Makefile VERSION pipelines "$work"
-	cp data/{SOURCES,verify-data,imagenet100.txt,imagenet1k.txt} "$work/data"
-	ln -s "$root"/build/bin/* "$work/build/bin"
-	[ "$(id -u)" -ne 0 ] || chown -R nobody "$work"
-	export SLURM_CONF=$work/slurm/slurm.conf
-	user "$root/tests/cluster/slurm" up "$work/slurm"
-	user "$root/tests/cluster/release" 3>&- &
-	cd "$work"
-	for seed in 1 2; do
-		user build/bin/init-weights --arch pmamba-micro-t --depth 2 --seed $seed -q -o fresh-$seed.h5
-	done
-	user build/bin/make-shapes --set cls --split train --count 72 -q -o data.h5
-}
-
-teardown_file()
-{
-	cd /
-	[ ! -d "$work" ] || user "$root/tests/cluster/slurm" down "$work/slurm"
-	rm -rf "$work"
-}
-
-user()
-{
-	if [ "$(id -u)" -eq 0 ]; then
-		setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups env HOME=/nonexistent "$@"
-	else
-		"$@"
-	fi
-}
-
-setup()
-{
-	cd "$work"
-	rm -rf out* state* said build/cluster
-}
-
-# expect STATUS COMMAND...: as the user
-expect()
-{
-	local want=$1
-	shift
-	run user timeout 200 "$@"
-	if [ "$status" -ne "$want" ]; then
-		echo "exit $status, not $want: $*"
-		echo "$output"
-		cat build/cluster/*.log said "$work/slurm/log/slurmctld" 2>/dev/null | tail -50
-		return 1
-	fi
-}
-
-# until_true SECONDS COMMAND...: waits for an event
-until_true()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05
-	done
-}
-
-# batch WANT ARGUMENT...: a job of stage.sbatch, to its end. (sbatch --wait may take a job that is put
-# back just then for ended.)
-batch()
-{
-	local want=$1 id
-	shift
-	id=$(user sbatch --parsable --mem=500 -o said "$@")
-	until_true 200 ended "$id"
-	run scontrol -o show job "$id"
-	if [ "$(grep -o ' ExitCode=[0-9]*' <<< "$output" | sort -u)" != " ExitCode=$want" ]; then
-		echo "$output"
-		cat said
-		return 1
-	fi
-}
-ended()
-{
-	[ -z "$(squeue -h -j "$1" -t PENDING,RUNNING,COMPLETING,REQUEUED 2> /dev/null)" ]
-}
-
-train='build/bin/distill-step --data data.h5 --batch 16 --method task --seed 3 --no-provenance -q'
-stage='pipelines/cluster/stage.sbatch'
+load stages
 
 @test "a job array: one stage for several seeds" {
 	batch 0 --array=1-2 $stage \
@@ -143,6 +50,8 @@ stage='pipelines/cluster/stage.sbatch'
 @test "the wrapper: settings that Slurm refuses are named" {
 	SITE_PARTITION=none expect 64 pipelines/cluster/slurm out.txt memory=300 -- true
 	[[ $output == 'slurm: out.txt: sbatch: '*'SITE_PARTITION=none, set it in pipelines/cluster/site.mk' ]]
+	SITE_PARTITION=members SITE_ACCOUNT=stranger expect 64 pipelines/cluster/slurm out.txt memory=300 -- true
+	[[ $output == 'slurm: out.txt: sbatch: '*'SITE_ACCOUNT=stranger, set it in pipelines/cluster/site.mk' ]]
 	expect 64 pipelines/cluster/slurm out.txt memory=300 cores=64 -- true
 	[[ $output == *'cores=64 memory=300 gpus=0, set as WANTS_... in pipelines/scales' ]]
 }
@@ -175,7 +84,7 @@ stage='pipelines/cluster/stage.sbatch'
 	wait $! || status=$?
 	[ "$status" -eq 75 ] || { cat said; return 1; }
 	[ -s state.h5 ] && [ ! -e out.h5 ]
-	until_true 60 test -z "$(squeue -h)"
+	until_true 60 all_ended
 }
 
 @test "within an allocation stages are steps of it, started again when they stop early" {
@@ -188,6 +97,33 @@ stage='pipelines/cluster/stage.sbatch'
 	[[ $output == *'no progress in two restarts'* ]]
 }
 
+submit='make NO_DEPS=1 submit SCALE=smoke SHAPES_TRAIN=800 SHAPES_STUDENTS=400 SHAPES_VALID=100 STOP_BEFORE= SITE_MEMORY=500'
+probe=build/runs/smoke/shapes/probe-t/last.h5
+
+@test "make submit: prints, submits, waits for what is in the queue, goes on after a failure" {
+	expect 0 $submit TABLE=$probe
+	[ "$(grep -c ^sbatch <<< "$output")" -eq 9 ]
+	[[ $output == *'--job-name=runs.smoke.shapes.probe-t.last.h5 '*' --dependency=afterok:runs.smoke.shapes.teacher-t.last.h5:data.tiny.shapes.students.h5 '* ]]
+	[[ $output == *'submit: 9 jobs; GO=1 submits them' ]]
+	[ ! -e build/data ] && [ -z "$(squeue -h)" ]
+
+	# what this recipe is told makes it fail: those that need it leave the queue
+	expect 0 $submit TABLE=$probe GO=1 TEACHER_SHAPE='--patch 7'
+	until_true 200 all_ended
+	[ -e build/data/tiny/shapes/train.h5 ] && [ -z "$(find build/runs -name '*.h5')" ]
+
+	SITE_OPTIONS=--hold expect 0 $submit TABLE=$probe GO=1
+	[[ $output == *"submit: "[1-9]*" jobs; $probe is the last, then make "* ]]
+	count=$(squeue -h | wc -l)
+	expect 0 $submit TABLE=$probe GO=1
+	[ "$(grep -c 'already in the queue as job' <<< "$output")" -eq "$count" ]
+	user scontrol release "$(squeue -h -o %A | paste -sd,)"
+	until_true 300 all_ended
+	expect 0 make NO_DEPS=1 -q SCALE=smoke $probe
+	expect 0 $submit TABLE=$probe GO=1
+	[[ $output == *'nothing is to be done'* ]]
+}
+
 @test "make -n CLUSTER=slurm needs no Slurm, make says in a line that it does" {
 	mkdir -p bin
 	ln -sf /usr/bin/* bin
@@ -197,4 +133,6 @@ stage='pipelines/cluster/stage.sbatch'
 	PATH=$work/bin expect 2 make NO_DEPS=1 CLUSTER=slurm table2 SCALE=smoke
 	[[ ${lines[0]} == *'sbatch is not found: run make where Slurm is, or without CLUSTER=slurm'* ]]
 	[ "${#lines[@]}" -eq 1 ]
+	PATH=$work/bin expect 2 make NO_DEPS=1 submit TABLE=table2 GO=1
+	[[ ${lines[0]} == 'submit: sbatch is not found: '* ]]
 }

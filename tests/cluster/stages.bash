@@ -1,0 +1,102 @@
+# What stages.t and ends.t share: a tree with the tools, weights and data, a Slurm, and waiting for events.
+# shellcheck shell=bash
+
+setup_file()
+{
+	PATH=$PATH:/usr/sbin
+	command -v slurmctld slurmd munged > /dev/null ||
+		skip 'no munge, slurmctld, slurmd, slurm-client: make deps-cluster installs them'
+	export root work
+	root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	work=$(mktemp -d)
+	mkdir -p "$work/data" "$work/build/bin" "$work/slurm"
+	cd "$root"
+	find . -path ./build -prune -o ! -name config.mk -name '*.mk' -print0 | xargs -0 cp --parents -t "$work"
+	cp -r Makefile VERSION pipelines "$work"
+	cp data/{SOURCES,verify-data,imagenet100.txt,imagenet1k.txt} "$work/data"
+	ln -s "$root"/build/bin/* "$work/build/bin"
+	[ "$(id -u)" -ne 0 ] || chown -R nobody "$work"
+	export SLURM_CONF=$work/slurm/slurm.conf
+	user "$root/tests/cluster/slurm" up "$work/slurm"
+	user "$root/tests/cluster/release" 3>&- &
+	cd "$work"
+	for seed in 1 2; do
+		user build/bin/init-weights --arch pmamba-micro-t --depth 2 --seed $seed -q -o fresh-$seed.h5
+	done
+	user build/bin/make-shapes --set cls --split train --count 72 -q -o data.h5
+}
+
+teardown_file()
+{
+	cd /
+	[ ! -d "$work" ] || user "$root/tests/cluster/slurm" down "$work/slurm"
+	rm -rf "$work"
+}
+
+user()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups env HOME=/nonexistent "$@"
+	else
+		"$@"
+	fi
+}
+
+setup()
+{
+	cd "$work"
+	rm -rf out* state* said build/cluster
+}
+
+# expect STATUS COMMAND...: as the user
+expect()
+{
+	local want=$1
+	shift
+	run user timeout 200 "$@"
+	if [ "$status" -ne "$want" ]; then
+		echo "exit $status, not $want: $*"
+		echo "$output"
+		cat build/cluster/*.log said "$work/slurm/log/slurmctld" 2>/dev/null | tail -50
+		return 1
+	fi
+}
+
+# until_true SECONDS COMMAND...: waits for an event
+until_true()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+# batch WANT ARGUMENT...: a job of stage.sbatch, to its end. (sbatch --wait may take a job that is put
+# back just then for ended.)
+batch()
+{
+	local want=$1 id
+	shift
+	id=$(user sbatch --parsable --mem=500 -o said "$@")
+	until_true 200 ended "$id"
+	run scontrol -o show job "$id"
+	if [ "$(grep -o ' ExitCode=[0-9]*' <<< "$output" | sort -u)" != " ExitCode=$want" ]; then
+		echo "$output"
+		cat said
+		return 1
+	fi
+}
+ended()
+{
+	[ -z "$(squeue -h -j "$1" -t PENDING,RUNNING,COMPLETING,REQUEUED 2> /dev/null)" ]
+}
+
+all_ended()
+{
+	[ -z "$(squeue -h)" ]
+}
+
+train='build/bin/distill-step --data data.h5 --batch 16 --method task --seed 3 --no-provenance -q'
+stage='pipelines/cluster/stage.sbatch'
