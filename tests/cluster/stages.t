@@ -129,7 +129,7 @@ probe=build/runs/smoke/shapes/probe-t/last.h5
 	ln -sf /usr/bin/* bin
 	rm bin/{sbatch,squeue,srun,scancel,sinfo}
 	PATH=$work/bin expect 0 make -n NO_DEPS=1 CLUSTER=slurm table2 SCALE=smoke
-	[[ $output == *'pipelines/cluster/slurm build/runs/smoke/shapes/teacher-t/last.h5 cores=1'* ]]
+	[[ $output == *'pipelines/cluster/slurm build/runs/smoke/shapes/teacher-b/last.h5 cores=1'* ]]
 	PATH=$work/bin expect 2 make NO_DEPS=1 CLUSTER=slurm table2 SCALE=smoke
 	[[ ${lines[0]} == *'sbatch is not found: run make where Slurm is, or without CLUSTER=slurm'* ]]
 	[ "${#lines[@]}" -eq 1 ]
