@@ -40,10 +40,10 @@ export LSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions
 export ASAN_OPTIONS ?= intercept_tls_get_addr=0
 .PHONY: test-cluster test-cluster-full
 test-cluster: all ## `make CLUSTER=slurm table2` on a Slurm that the test starts
-	prove --timer tests/cluster/stages.t tests/cluster/pipeline.t
+	prove -v --timer tests/cluster/stages.t tests/cluster/pipeline.t
 test-cluster-full: test-cluster
-	prove --timer tests/cluster/ends.t
-	SCALE=tiny prove --timer tests/cluster/pipeline.t
+	prove -v --timer tests/cluster/ends.t
+	SCALE=tiny prove -v --timer tests/cluster/pipeline.t
 
 .PHONY: test-full test-asan test-asan-clang test-valgrind fuzz
 test-full: test check test-asan test-asan-clang test-valgrind test-cluster-full $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases

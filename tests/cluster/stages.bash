@@ -1,5 +1,6 @@
 # What stages.t and ends.t share: a tree with the tools, weights and data, a Slurm, and waiting for events.
 # shellcheck shell=bash
+unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS OMP_NUM_THREADS CLUSTER
 
 setup_file()
 {
