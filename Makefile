@@ -35,9 +35,13 @@ endif
 
 WARN := -Wall -Wextra $(if $(findstring clang,$(CC)),-Wno-unknown-warning-option -Wno-pass-failed) -Wno-format-truncation -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers $(if $(filter 1,$(DEVELOPER)),-Werror)
 STD := -std=gnu11 -ffp-contract=fast -fno-math-errno -fno-trapping-math
-PKG := hdf5 libpng libjpeg jansson libcrypto libxxhash
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKG) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKG) 2>/dev/null || echo -lhdf5 -lpng -ljpeg -ljansson -lcrypto -lxxhash)
+# Libraries from elsewhere: HDF5_DIR=/folder with include and lib, or HDF5_PKG=another name for
+# pkg-config; so for each.
+LIBRARIES := HDF5 RANDOM123 PNG JPEG JANSSON OPENSSL XXHASH
+LIBRARIES_FROM = CC='$(CC)' $(foreach n,$(LIBRARIES),$(foreach k,$n_DIR $n_PKG,$(if $($k),$k='$($k)')))
+PKG_BOTH := $(subst |, | ,$(shell $(LIBRARIES_FROM) pipelines/make/libraries))
+PKG_CFLAGS := $(filter -I% -D% -isystem% -pthread,$(PKG_BOTH))
+PKG_LIBS := $(filter -L% -l% -Wl%,$(PKG_BOTH))
 ALL_CFLAGS = $(STD) $(WARN) $(CFLAGS) -fopenmp -I. -D_GNU_SOURCE $(PKG_CFLAGS)
 # Programs look beside themselves for libraries first, so that they can be moved (make bundle).
 LOCAL_LIBS := -Wl$(,)--disable-new-dtags$(,)-rpath$(,)'$$ORIGIN/../lib'

@@ -23,7 +23,7 @@ check-warnings:
 	@$(MAKE) --no-print-directory $(PARALLEL) CONFIG=strict-clang DEVELOPER=1 all test-programs
 check-tidy: $B/version.h
 	@printf '%s\n' $(ANALYSED) | xargs -P$(shell nproc) -n4 bash -c \
-		'clang-tidy --quiet "$$@" -- $(STD) -fopenmp -I. -I$B -D_GNU_SOURCE $(PKG_CFLAGS) $(BLAS_CFLAGS)' tidy 2>/dev/null
+		'clang-tidy --quiet "$$@" -- $(STD) -fopenmp -I. -I$B -D_GNU_SOURCE $(PKG_CFLAGS)' tidy 2>/dev/null
 
 # The sources are read as for arm64 Linux, with the headers of this machine; nothing runs.
 .PHONY: check-arm64

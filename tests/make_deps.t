@@ -59,7 +59,10 @@ deps()
 	[[ "$(sed -n 2p "$machine/log")" == *"install --no-install-recommends gnuplot-nox bats" ]]
 }
 
-@test "a library that pkg-config does not know is missing" {
+@test "a library that neither pkg-config nor the compiler knows is missing" {
+	rm "$machine/gcc"
+	printf '#!/bin/bash\nread -r line; [[ $line != *png* ]]\n' >"$machine/gcc"
+	chmod +x "$machine/gcc"
 	printf '#!/bin/bash\n[[ $2 != libpng ]]\n' >"$machine/pkg-config"
 	deps --list
 	[ "$status" -eq 1 ]
@@ -103,4 +106,53 @@ deps()
 	PATH=$machine run make all CONFIG=none
 	grep -q 'install.* gnuplot-nox' "$machine/log"
 	[ "$(grep -c install "$machine/log")" -eq 1 ]
+}
+
+# Folders of one library each, as modules have them, of what pkg-config finds here.
+elsewhere()
+{
+	local name=$1 package=$2 header=$3 library=$4 folder
+	mkdir -p "$machine/$name/include" "$machine/$name/$5"
+	for folder in $(pkg-config --cflags-only-I "$package" | sed 's/-I//g') /usr/include; do
+		[ ! -e "$folder/$header" ] || break
+	done
+	ln -s "$folder"/* "$machine/$name/include/"
+	for folder in $(pkg-config --libs-only-L "$package" | sed 's/-L//g') $(pkg-config --variable=libdir "$package"); do
+		[ ! -e "$folder/lib$library.so" ] || break
+	done
+	ln -s "$folder/lib$library".* "$machine/$name/$5/"
+}
+
+@test "libraries from folders of their own" {
+	elsewhere hdf5 hdf5 hdf5.h hdf5 lib64
+	elsewhere png libpng png.h png lib
+	mkdir -p "$machine/random123/include"
+	ln -s /usr/include/Random123 "$machine/random123/include"
+	HDF5_DIR=$machine/hdf5 PNG_DIR=$machine/png RANDOM123_DIR=$machine/random123 run pipelines/make/libraries
+	[ "$status" -eq 0 ]
+	[[ $output == "-I$machine/hdf5/include "*"|-L$machine/hdf5/lib64 -Wl,-rpath,$machine/hdf5/lib64 -lhdf5 "*"-lpng"* ]]
+	gcc -fopenmp -D_GNU_SOURCE ${output%%|*} -o "$machine/probe" pipelines/make/probe.c ${output#*|}
+	readelf -d "$machine/probe" | grep -q "R.*PATH.*$machine/hdf5/lib64"
+	PATH=$PATH run "$machine/probe" "$machine"
+	[[ $output == *hdf5* ]] || [[ $output == *HDF5* ]]
+}
+
+@test "a folder without the library is named; a library by another name of pkg-config" {
+	mkdir "$machine/empty"
+	JPEG_DIR=$machine/empty run pipelines/make/libraries
+	[[ $output == *"libraries: JPEG_DIR=$machine/empty: include/jpeglib.h or lib/libjpeg is not there"* ]]
+	JPEG_DIR=$machine/empty run pipelines/make/libraries JPEG
+	[ "$status" -eq 1 ]
+	PNG_PKG=libpng16 run pipelines/make/libraries PNG
+	[ "$status" -eq 0 ]
+	# what pkg-config does not know may be on the compiler's own paths, as with a module
+	printf '#!/bin/bash\nexit 1\n' >"$machine/pkg-config"
+	mkdir "$machine/include"
+	touch "$machine/include/"{hdf5,png,jpeglib,jansson,xxhash}.h
+	PATH=$machine:$PATH run pipelines/make/libraries
+	[[ $output == *'|-lhdf5 -lpng -ljpeg -ljansson -lcrypto -lxxhash' ]]
+	PATH=$machine:$PATH CPATH=$machine/include run pipelines/make/libraries HDF5
+	[ "$status" -eq 0 ]
+	PATH=$machine:$PATH run pipelines/make/libraries HDF5
+	[ "$status" -eq 1 ]
 }

@@ -4,13 +4,13 @@
 
 .PHONY: deps deps-develop deps-cluster doctor
 deps: ## install the packages that building and testing need (apt)
-	@pipelines/make/deps build test
+	@$(LIBRARIES_FROM) pipelines/make/deps build test
 deps-develop: ## the same for `make check`, `make test-full` and `make man`
-	@pipelines/make/deps build test develop
+	@$(LIBRARIES_FROM) pipelines/make/deps build test develop
 deps-cluster: ## the same for `make test-cluster`: a Slurm that the test starts by itself
-	@pipelines/make/deps build test cluster
+	@$(LIBRARIES_FROM) pipelines/make/deps build test cluster
 doctor: ## what was found on this machine, for bug reports
-	@CC='$(CC)' DOCTOR_CFLAGS='$(STD) $(PKG_CFLAGS)' DOCTOR_LIBS='$(ALL_LIBS)' \
+	@$(LIBRARIES_FROM) DOCTOR_CFLAGS='$(STD) $(PKG_CFLAGS)' DOCTOR_LIBS='$(ALL_LIBS)' \
 	DESCRIBE='$(DESCRIBE)' pipelines/make/doctor
 
 DEPS_BUILDING := $(filter-out help clean dist deps deps-develop deps-cluster doctor uninstall,$(MAKECMDGOALS))
@@ -20,9 +20,9 @@ DEPS_GROUPS := build $(if $(filter test%,$(MAKECMDGOALS)),test) \
 DEPS_DRY_RUN := $(findstring n,$(filter-out -% %=%,$(firstword $(MAKEFLAGS))))
 ifneq ($(DEPS_BUILDING),)
 ifeq ($(NO_DEPS)$(DEPS_DRY_RUN)$(MAKE_RESTARTS),)
-ifneq ($(shell pipelines/make/deps --list $(DEPS_GROUPS)),)
+ifneq ($(shell $(LIBRARIES_FROM) pipelines/make/deps --list $(DEPS_GROUPS)),)
 build/deps-installed.mk: FORCE
-	@pipelines/make/deps $(DEPS_GROUPS)
+	@$(LIBRARIES_FROM) pipelines/make/deps $(DEPS_GROUPS)
 	@mkdir -p $(@D); touch $@
 include build/deps-installed.mk
 endif
