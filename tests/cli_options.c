@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "lib/base/error.h"
+#include "lib/base/part.h"
 #include "lib/cli/cli.h"
 #include "tests/tap.h"
 
@@ -208,6 +209,51 @@ static void devices(void)
 	expect(STATUS_USAGE, "--precision fp16", d);
 }
 
+static int print_part(void)
+{
+	int64_t first, count;
+
+	TRY(part_range(&cli.part, 72, 16, &first, &count));
+	printf("%lld/%lld %lld+%lld", (long long)cli.part.index, (long long)cli.part.count,
+		(long long)first, (long long)count);
+	return 0;
+}
+
+/* 72 rows in batches of 16 are five batches, the last of 8. */
+static void parts(void)
+{
+	static const char *const wrong[] = {"0/4", "5/4", "1/0", "4", "1/", "/4", "1/4/4", "-1/4",
+		"+1/4", "1/4x", "a/b", "1/1001", "1/99999999999999999999", "1.0/4", NULL};
+	static const struct {
+		const char *words, *want;
+	} right[] = {{"", "0/0 0+72"}, {"--part 1/1", "1/1 0+72"}, {"--part 1/2", "1/2 0+32"},
+		{"--part=2/2", "2/2 32+40"}, {"--part 1/3", "1/3 0+16"},
+		{"--part 2/3", "2/3 16+32"}, {"--part 3/3", "3/3 48+24"},
+		{"--part 5/5", "5/5 64+8"}};
+	struct part p = {999, 1000};
+	int64_t first, count;
+	char words[40];
+
+	for (int i = 0; wrong[i]; i++) {
+		snprintf(words, sizeof(words), "--part %s", wrong[i]);
+		expect(STATUS_USAGE, words, CLI_PART);
+	}
+	expect(STATUS_USAGE, "--part 1/4", 0);
+	for (int i = 0; i < (int)(sizeof(right) / sizeof(right[0])); i++) {
+		int got = run(right[i].words, CLI_PART, print_part);
+
+		if (!ok(got == 0 && !strcmp(out, right[i].want), "'%s' is %s", right[i].words,
+			    right[i].want))
+			diag("%d: %s%s", got, out, err);
+	}
+	ok(run("--part 6/6", CLI_PART, print_part) == STATUS_USAGE &&
+			strstr(err, "72 rows, dealt in units of 16, make 5 parts at most"),
+		"more parts than batches are refused");
+	ok(!part_range(&p, INT64_MAX, 1, &first, &count) && first > 0 && count > 0 &&
+			first / 998 == INT64_MAX / 1000,
+		"no overflow");
+}
+
 static void messages(void)
 {
 	int got = run("", 0, fail);
@@ -258,6 +304,7 @@ int main(void)
 	numbers();
 	threads();
 	devices();
+	parts();
 	messages();
 	progress();
 	return done();

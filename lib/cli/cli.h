@@ -11,7 +11,7 @@
  * stdout, numbers in the C locale. Standard options, parsed here into `cli`:
  *
  *	--device auto|cpu|cuda[:i]  --threads N  --seed N  --precision fp32|tf32|bf16
- *	-q --quiet  -v --verbose  -n --dry-run  --no-provenance  --json
+ *	-q --quiet  -v --verbose  -n --dry-run  --no-provenance  --json  --part I/N
  *	-V --version  --help  --usage
  */
 #ifndef CLI_CLI_H
@@ -20,6 +20,7 @@
 #include <argp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "lib/base/part.h"
 #include "lib/io/provenance.h"
 
 /* Which of the standard options a tool takes: others are refused as unknown. */
@@ -30,6 +31,7 @@ enum cli_options {
 	CLI_DRY_RUN = 8,
 	CLI_PROVENANCE = 16, /* tools that write HDF5 */
 	CLI_JSON = 32,	     /* tools that print results */
+	CLI_PART = 64,	     /* tools whose work a job array can share */
 };
 
 struct cli {
@@ -39,6 +41,7 @@ struct cli {
 	uint64_t seed;
 	int seed_given;
 	int quiet, verbose, dry_run, json;
+	struct part part; /* count 0: all of the work */
 	struct provenance provenance;
 };
 extern struct cli cli;

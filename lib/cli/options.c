@@ -16,6 +16,7 @@ enum {
 	KEY_SEED,
 	KEY_NO_PROVENANCE,
 	KEY_JSON,
+	KEY_PART,
 };
 
 static const struct {
@@ -29,6 +30,8 @@ static const struct {
 		{"threads", KEY_THREADS, "N", 0, "CPU threads (OMP_NUM_THREADS, else all cores)"}},
 	{CLI_SEED, {"seed", KEY_SEED, "N", 0, "Of all random numbers (0)"}},
 	{CLI_DRY_RUN, {"dry-run", 'n', NULL, 0, "Only plan: print the memory needed, and stop"}},
+	{CLI_PART, {"part", KEY_PART, "I/N", 0,
+			   "Only part I of N of the work; join-parts puts the outputs together"}},
 	{CLI_PROVENANCE, {"no-provenance", KEY_NO_PROVENANCE, NULL, 0,
 				 "Leave the chain of provenance out of the output"}},
 	{CLI_JSON, {"json", KEY_JSON, NULL, 0, "Print results as JSON lines instead of TSV"}},
@@ -74,6 +77,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_JSON:
 		cli.json = 1;
+		return 0;
+	case KEY_PART:
+		if (part_parse(&cli.part, arg))
+			argp_error(state, "--part: %s", error_message());
 		return 0;
 	case 'n':
 		cli.dry_run = 1;
