@@ -203,7 +203,7 @@ static const struct {
 	{"predictions", check_any},
 };
 
-static int check_kind(struct h5 *f)
+int check_kind(struct h5 *f)
 {
 	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strcmp(h5_kind(f), kinds[i].kind))

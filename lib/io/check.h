@@ -11,4 +11,7 @@
  */
 int check_whole(struct h5 *f);
 
+/* Only what its kind promises: names, types, shapes; offsets and labels in their ranges. */
+int check_kind(struct h5 *f);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "lib/io/join.h"
 
 static int new_file(struct h5 **f, const char *path, const char *shown)
 {
@@ -81,6 +82,18 @@ static int has_kind(const char *kinds, const char *kind)
 	return 0;
 }
 
+/* Rows are missing in it, which no reader could know. */
+static int refuse_part(struct h5 *f)
+{
+	struct part p;
+
+	if (!h5_has_attribute(f, "part"))
+		return 0;
+	TRY(part_of_file(f, &p));
+	return h5_error(f, STATUS_DATA, "is part %lld of %lld: join-parts puts them together",
+		(long long)p.index, (long long)p.count);
+}
+
 static int check_kind(struct h5 *f, const char *kind)
 {
 	int64_t version;
@@ -98,7 +111,7 @@ static int check_kind(struct h5 *f, const char *kind)
 			(long long)version, H5_FORMAT_VERSION);
 	if (kind && !has_kind(kind, f->kind))
 		return h5_error(f, STATUS_DATA, "holds %.40s, %s needed", f->kind, kind);
-	return 0;
+	return kind ? refuse_part(f) : 0;
 }
 
 static int open_path(struct h5 *f, const char *path)

@@ -24,7 +24,10 @@ enum h5_type { H5_F32, H5_F64, H5_F16, H5_BF16, H5_I32, H5_I64, H5_U8, H5_U64, H
 
 struct h5;
 
-/* kind: what the file must be, alternatives separated by '|'; NULL for anything of ours. */
+/*
+ * kind: what the file must be, alternatives separated by '|', and no part of one (join.h); NULL for
+ * anything of ours.
+ */
 int h5_open(struct h5 **f, const char *path, const char *kind);
 int h5_create(struct h5 **f, const char *path, const char *kind);
 /* Writer: hash, flush, fsync, rename; frees f and sets it to NULL, also after an error. */

@@ -8,7 +8,7 @@
  * Whole rows, about 1 MiB (a growing dataset: 256 KiB, so that a short one does not waste much),
  * in chunks as equal as they can be; rows beyond 8 MiB are divided too.
  */
-static void choose_chunk(const struct h5_set *s, int64_t rows, hsize_t *chunk)
+void h5_choose_chunk(const struct h5_set *s, int64_t rows, hsize_t *chunk)
 {
 	int64_t bytes = h5_type_size(s->type);
 	int64_t target = s->growing ? H5_BLOCK / 4 : H5_BLOCK;
@@ -99,7 +99,7 @@ static int create(struct h5 *f, struct h5_set *s, const struct h5_layout *layout
 	hid_t space, properties, access, links;
 
 	if (s->dims && s->type != H5_TEXT)
-		choose_chunk(s, layout->chunk_rows, chunk);
+		h5_choose_chunk(s, layout->chunk_rows, chunk);
 	for (int i = 0; i < s->dims && s->type != H5_TEXT; i++)
 		bytes *= (int64_t)chunk[i];
 	space = make_space(s);

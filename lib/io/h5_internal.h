@@ -14,6 +14,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "files are read withou
 
 #define H5_BLOCK ((int64_t)1 << 20) /* bytes converted or copied at a time */
 #define H5_OPEN 16		    /* datasets kept open, each with its cache of chunks */
+#define H5_STRINGS 4096		    /* texts read and written at a time */
 #define SHA256_BYTES 32
 
 /* A dataset of the root. Readers make these on first use, writers when it is declared. */
@@ -89,6 +90,32 @@ int64_t h5_row_count(const struct h5_set *s); /* values of one row */
 hid_t h5_access(int64_t chunk_bytes);
 const char *h5_shape_text(int dims, const int64_t *shape, char text[200]);
 int64_t h5_chunk_rows(hid_t dataset); /* 1 when it has no chunks */
+
+/* --- h5_create.c --- */
+/* rows of the first axis per chunk; 0: chosen. chunk has an entry for every axis. */
+void h5_choose_chunk(const struct h5_set *s, int64_t rows, hsize_t *chunk);
+
+/* --- h5_layout.c --- */
+struct h5_kept_layout {
+	struct h5_layout layout; /* its texts are those below */
+	int growing;
+	char *long_name, *units, *axes;
+};
+/*
+ * The layout that the dataset of this name was declared with in files of one kind, of which each
+ * holds some rows: chunk_rows is 0 where all have what h5_dataset chooses.
+ */
+int h5_layout_read(struct h5 **files, int count, const char *name, struct h5_kept_layout *k);
+void h5_layout_free(struct h5_kept_layout *k);
+
+/* --- h5_strings.c --- */
+/* Rows from `from` of a declared dataset of text, in order; they must be UTF-8. */
+int h5_strings_write(
+	struct h5 *f, struct h5_set *s, int64_t from, int64_t count, const char *const *strings);
+
+/* --- join.c --- */
+/* Not of rows: every part has all of it. */
+int join_kept_once(struct h5 *f, const char *name);
 
 /* --- h5_rows.c --- */
 int h5_transfer(struct h5 *f, struct h5_set *s, int write, int64_t from, int64_t rows, void *data);

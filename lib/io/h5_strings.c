@@ -5,13 +5,12 @@
 #include <string.h>
 #include "lib/io/utf8.h"
 
-#define STRINGS 4096 /* read and written at a time */
-
-static int write_strings(struct h5 *f, struct h5_set *s, int64_t count, const char *const *strings)
+int h5_strings_write(
+	struct h5 *f, struct h5_set *s, int64_t from, int64_t count, const char *const *strings)
 {
 	for (int64_t at = 0, n; at < count; at += n) {
-		n = count - at < STRINGS ? count - at : STRINGS;
-		TRY(h5_transfer(f, s, 1, at, n, (void *)(strings + at)));
+		n = count - at < H5_STRINGS ? count - at : H5_STRINGS;
+		TRY(h5_transfer(f, s, 1, from + at, n, (void *)(strings + at)));
 		s->filled += n;
 		for (int64_t i = at; i < at + n; i++)
 			if (!EVP_DigestUpdate(s->sha, strings[i], strlen(strings[i]) + 1))
@@ -31,7 +30,7 @@ int h5_put_strings(struct h5 *f, const char *name, int64_t count, const char *co
 				f, STATUS_DATA, "%s: text %lld is not UTF-8", name, (long long)i);
 	TRY(h5_dataset(f, name, H5_TEXT, 1, &count, NULL));
 	TRY(h5_find(f, name, &s));
-	return write_strings(f, s, count, strings);
+	return h5_strings_write(f, s, 0, count, strings);
 }
 
 /* Texts gathered so far: offsets into one growing block. */
@@ -68,7 +67,7 @@ static int read_variable(
 	struct h5 *f, struct h5_set *s, hid_t type, int64_t from, int64_t n, struct gather *g)
 {
 	hsize_t start = from, count = n;
-	char *text[STRINGS] = {0};
+	char *text[H5_STRINGS] = {0};
 	hid_t memory = H5Screate_simple(1, &count, NULL), space = H5Dget_space(s->id);
 	int status = 0;
 
@@ -120,7 +119,7 @@ static int read_all(struct h5 *f, struct h5_set *s, struct gather *g)
 {
 	hid_t type = H5Dget_type(s->id);
 	int variable = H5Tis_variable_str(type) > 0, status = 0;
-	int64_t count = s->shape[0], step = STRINGS;
+	int64_t count = s->shape[0], step = H5_STRINGS;
 
 	if (!variable && H5Tget_size(type) > 1 << 16)
 		status = h5_error(f, STATUS_DATA, "%s: texts longer than 64 KiB", s->name);
