@@ -125,6 +125,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--holdout and --holdout-output belong together");
 		if (s->size && s->store == PACK_ENCODED)
 			argp_error(state, "--size needs --store pixels");
+		if (s->show && cli.part.count)
+			argp_error(state, "--show needs the whole, not a --part");
 		if (s->classes && s->no_labels)
 			argp_error(state, "--classes and --no-labels exclude each other");
 		return 0;
@@ -142,7 +144,9 @@ static const struct argp argp = {options, parse, "INPUT...",
 	"  pack-images cifar-100-binary/train.bin -o train.h5 --holdout 5000 --holdout-output "
 	"valid.h5\n"
 	"  pack-images train.h5 -o quarter.h5 --share 1/4 --seed 1\n"
-	"  pack-images train.h5 --show views.png --augment imagenet"};
+	"  pack-images train.h5 --show views.png --augment imagenet\n\n"
+	"--part I/N packs the I-th of N slices of what would be packed else, to be put together by "
+	"join-parts; --skip-damaged counts in each part, and part 1 writes what is held out."};
 
 static int inputs_note(struct collection *c)
 {
@@ -248,13 +252,18 @@ static int pack_both(struct collection *c, const struct settings *s)
 		status = collection_holdout(c, s->holdout, cli.seed, &rest);
 	if (!status && s->shared)
 		status = collection_share(c, &s->share, cli.seed);
+	if (!status && cli.part.count)
+		status = collection_part(c, &cli.part);
+	/* the first part writes what is held out */
+	if (cli.part.index > 1)
+		collection_release_rest(&rest);
 	if (!status && cli.dry_run)
 		status = counts_print(c, &rest);
 	else if (!status) {
 		status = inputs_note(c);
 		if (!status)
 			status = pack(c, s, s->output);
-		if (!status && s->holdout)
+		if (!status && s->holdout && cli.part.index <= 1)
 			status = pack(&rest, s, s->holdout_output);
 	}
 	collection_release_rest(&rest);
@@ -280,6 +289,6 @@ int main(int argc, char **argv)
 	struct settings s = {0};
 
 	cli_start(&argp, argc, argv, &s,
-		CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON);
+		CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON | CLI_PART);
 	return cli_end(run(&s));
 }

@@ -11,6 +11,7 @@
 #define DATA_COLLECTION_H
 
 #include <stdint.h>
+#include "lib/base/part.h"
 #include "lib/data/dataset.h"
 
 enum source_format { SOURCE_AUTO, SOURCE_FOLDER, SOURCE_LIST, SOURCE_CIFAR100, SOURCE_PACKED };
@@ -50,6 +51,8 @@ struct collection {
 	char **wanted; /* --classes, or NULL */
 	int64_t wanted_count;
 	int labelled;
+	struct part part; /* which part of the images it is reduced to; count 0: all */
+	char part_of[80]; /* and of what, as in lib/io/join.h */
 };
 
 void collection_init(struct collection *c, int labelled);

@@ -12,6 +12,7 @@
 #include "lib/base/memory.h"
 #include "lib/data/batches.h"
 #include "lib/data/decode.h"
+#include "lib/io/join.h"
 
 #define BLOCK 128
 #define CHUNK (64 << 10) /* bytes: small, for images are read in random order */
@@ -301,6 +302,9 @@ static int pack_begin(struct packer *p)
 		.long_name = "image files, one after another",
 		.units = "bytes"};
 
+	TRY(part_mark(p->file, &p->c->part, "%s", p->c->part_of));
+	if (p->s->split)
+		TRY(h5_put_text(p->file, "split", p->s->split));
 	if (p->store == PACK_PIXELS)
 		return 0;
 	return h5_dataset(p->file, "encoded", H5_U8, 1, shape, &layout);
@@ -327,8 +331,6 @@ static int pack_end(struct packer *p)
 			p->file, "class_names", c->class_count, (const char *const *)c->classes));
 	}
 	TRY(h5_put_strings(p->file, "names", n, p->names));
-	if (p->s->split)
-		TRY(h5_put_text(p->file, "split", p->s->split));
 	if (p->s->provenance)
 		TRY(provenance_write(p->s->provenance, p->file));
 	return h5_commit(&p->file);

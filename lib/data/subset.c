@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -204,6 +205,53 @@ int collection_holdout(struct collection *c, int64_t n, uint64_t seed, struct co
 	if (!status)
 		status = split(c, keep, rest);
 	free(r);
+	free(keep);
+	return status;
+}
+
+static uint64_t hash_text(const char *text, uint64_t before)
+{
+	return XXH64(text, strlen(text) + 1, before);
+}
+
+/* Of everything that decides which image is where; packed files count by their content. */
+static int hash_all(struct collection *c, uint64_t *hash)
+{
+	char content[80];
+
+	*hash = 0;
+	for (int64_t i = 0; i < c->source_count; i++)
+		if (c->sources[i].data) {
+			TRY(h5_content_hash(c->sources[i].data->file, content));
+			*hash = hash_text(content, *hash);
+		}
+	for (int64_t i = 0; i < c->class_count; i++)
+		*hash = hash_text(c->classes[i], *hash);
+	for (int64_t i = 0; i < c->count; i++) {
+		*hash = hash_text(c->items[i].name, *hash);
+		*hash = XXH64(&c->items[i].label, sizeof(c->items[i].label), *hash);
+	}
+	return 0;
+}
+
+int collection_part(struct collection *c, const struct part *p)
+{
+	int64_t first, count;
+	uint64_t hash;
+	uint8_t *keep;
+	int status;
+
+	TRY(part_range(p, c->count, 1, &first, &count));
+	TRY(hash_all(c, &hash));
+	keep = memory_new((size_t)c->count + 1, 1);
+	if (!keep)
+		return STATUS_SYSTEM;
+	c->part = *p;
+	snprintf(c->part_of, sizeof(c->part_of), "%lld images, xxh64 %016llx", (long long)c->count,
+		(unsigned long long)hash);
+	for (int64_t i = first; i < first + count; i++)
+		keep[i] = 1;
+	status = split(c, keep, NULL);
 	free(keep);
 	return status;
 }

@@ -31,6 +31,12 @@ int collection_share(struct collection *c, const struct share *s, uint64_t seed)
  * without images.
  */
 int collection_holdout(struct collection *c, int64_t n, uint64_t seed, struct collection *rest);
+/*
+ * Keeps the images of one part, and notes in c->part_of what they are a part of: how many there
+ * were, and a hash of their names and classes in order. STATUS_USAGE when there are fewer images
+ * than parts.
+ */
+int collection_part(struct collection *c, const struct part *p);
 /* Frees what collection_holdout made. */
 void collection_release_rest(struct collection *rest);
 
