@@ -3,6 +3,7 @@
 #include "lib/base/memory.h"
 #include "lib/cli/cli.h"
 #include "lib/cli/recipe.h"
+#include "lib/io/join.h"
 #include "lib/models/weights.h"
 #include "lib/train/features.h"
 
@@ -70,6 +71,8 @@ struct extraction {
 	uint8_t *host_pixels; /* of a batch that is not full, as the next */
 	int32_t *host_erase;
 	int64_t views, rows;
+	int64_t first, count; /* rows of this part */
+	char weights[80];     /* hash of the teacher */
 	int mixing;
 };
 
@@ -89,6 +92,11 @@ static void batches_of(const struct extraction *x, struct batches_settings *b)
 		.workers = (int)x->o->workers};
 
 	b->augment.size = x->teacher->config.image;
+	/* with mixing an epoch has an order, of which a part takes some batches */
+	if (cli.part.count && !x->mixing) {
+		b->first = x->first;
+		b->limit = x->count;
+	}
 }
 
 static int build(struct extraction *x)
@@ -125,7 +133,8 @@ static void print_memory(const struct extraction *x)
 		{"outputs", (x->tokens->count + x->logits->count) * sizeof(real)},
 		{"inputs", x->pixels->count + x->mix->count * sizeof(real) +
 				   x->erase->count * sizeof(*x->host_erase)},
-		{"batches", batches_memory(&b, x->data->count)}, {"data", dataset_bytes(x->data)}};
+		{"batches", batches_memory(&b, b.limit ? b.limit : x->data->count)},
+		{"data", dataset_bytes(x->data)}};
 
 	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
 }
@@ -166,20 +175,32 @@ static void run_batch(struct extraction *x, const struct batch *b)
 	tensor_get(x->program, x->logits, x->host_logits);
 }
 
+/* Notes which part it is, and all that tells it from one of another run beside its settings. */
+static int mark(const struct extraction *x, struct h5 *f)
+{
+	char data[80];
+
+	TRY(h5_content_hash(x->data->file, data));
+	return part_mark(f, &cli.part, "teacher %s\ndata %s\n%lld rows by %lld, %s", x->weights,
+		data, (long long)x->rows, (long long)x->settings.train.batch, cli.precision);
+}
+
 static int extract(struct extraction *x, struct h5 *f)
 {
-	int64_t n = batches_per_epoch(x->batches);
+	int64_t batch = x->settings.train.batch, n = (x->count + batch - 1) / batch;
+	int64_t first = x->mixing ? x->first : 0; /* of the batches' positions */
 	struct progress progress;
 
+	TRY(mark(x, f));
 	progress_start(&progress, "extracting", "batches", 0, n * x->views);
 	for (int64_t v = 0; v < x->views; v++) {
-		TRY(batches_seek(x->batches, v, 0));
+		TRY(batches_seek(x->batches, v, first / batch));
 		for (int64_t i = 0; i < n; i++) {
 			struct batch b;
 
 			TRY(batches_next(x->batches, &b));
 			run_batch(x, &b);
-			TRY(features_write(f, &x->teacher->config, v, b.position, b.count,
+			TRY(features_write(f, &x->teacher->config, v, b.position - first, b.count,
 				x->host_tokens, x->host_logits));
 			progress_update(&progress, v * n + i + 1, "%s", "");
 		}
@@ -193,7 +214,6 @@ static int check(struct extraction *x)
 {
 	const struct train_settings *t = &x->settings.train;
 
-	x->mixing = features_mixing(&x->settings);
 	x->views = features_views(&x->settings, x->data->count);
 	x->rows = features_rows(&x->settings, x->data->count);
 	if (t->repeat_aug > 1 && !x->mixing)
@@ -202,9 +222,10 @@ static int check(struct extraction *x)
 	if (t->shards < 1 || t->batch % t->shards)
 		return error(STATUS_USAGE, "batch %lld does not deal into %lld shards",
 			(long long)t->batch, (long long)t->shards);
-	cli_say("%lld images, %lld views: %.1f MiB of features", (long long)x->rows,
+	TRY(part_range(&cli.part, x->rows, t->batch, &x->first, &x->count));
+	cli_say("%lld images, %lld views: %.1f MiB of features", (long long)x->count,
 		(long long)x->views,
-		features_bytes(&x->teacher->config, x->rows, x->views) / 1048576.0);
+		features_bytes(&x->teacher->config, x->count, x->views) / 1048576.0);
 	return 0;
 }
 
@@ -212,6 +233,7 @@ static int work(struct extraction *x)
 {
 	struct weights_source source = {.path = x->o->teacher};
 	struct batches_settings b;
+	size_t cache = (size_t)x->o->cache << 20;
 	struct h5 *f;
 
 	TRY(recipe_apply(&x->o->recipe, &x->settings));
@@ -220,8 +242,11 @@ static int work(struct extraction *x)
 	cli.provenance.settings = settings_text(&x->settings);
 	TRY(weights_open(&x->teacher, &f, &source, x->device));
 	TRY(provenance_input(&cli.provenance, f));
+	TRY(h5_content_hash(f, x->weights));
 	h5_close(&f);
-	TRY(dataset_open(&x->data, x->o->data, (size_t)x->o->cache << 20));
+	x->mixing = features_mixing(&x->settings);
+	/* a part of the images is read, not all */
+	TRY(dataset_open(&x->data, x->o->data, cli.part.count && !x->mixing ? 0 : cache));
 	TRY(provenance_input(&cli.provenance, x->data->file));
 	TRY(check(x));
 	TRY(build(x));
@@ -233,7 +258,7 @@ static int work(struct extraction *x)
 	TRY(batches_open(&x->batches, x->data, &b));
 	TRY(allocate(x));
 	TRY(features_create(
-		&f, x->o->out, &x->teacher->config, &x->settings, cli.seed, x->rows, x->views));
+		&f, x->o->out, &x->teacher->config, &x->settings, cli.seed, x->count, x->views));
 	return provenance_commit(&cli.provenance, &f, extract(x, f));
 }
 
@@ -265,11 +290,14 @@ int main(int argc, char **argv)
 		"augmentation, epochs or views; with mixing also batch and shards).\n\n"
 		"Example:\n"
 		"  extract-teacher-features --teacher t.h5 --data train.h5 --recipe wsab.conf \\\n"
-		"    --set views=1 -o features.h5\n",
+		"    --set views=1 -o features.h5\n\n"
+		"--part I/N takes the I-th of N slices of the batches, for a job array: join-parts "
+		"--help shows one.\n",
 		0, 0, 0};
 	struct options o = {.workers = 1, .cache = 4096};
 
 	cli_start(&argp, argc, argv, &o,
-		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON);
+		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON |
+			CLI_PART);
 	return cli_end(run(&o));
 }
