@@ -82,6 +82,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!o->data || !o->weights == !o->score)
 			argp_error(state, "--data and either --weights or --score are needed");
+		if (cli.part.count && (!o->weights || !o->predictions || o->best || o->per_class))
+			argp_error(state,
+				"--part goes with --weights and --predictions, without --best and "
+				"--per-class: score the joined file");
 		if (o->score && (o->best || o->predictions || cli.dry_run))
 			argp_error(state, "--best, --predictions and --dry-run go with --weights");
 		return 0;
@@ -102,7 +106,7 @@ static void print_memory(const struct options *o, const struct settings *s,
 	const struct dataset *data, const struct evaluator *e, const struct predictions *p)
 {
 	int64_t logits =
-		p ? data->count * (e->network->config.classes * (int64_t)sizeof(real) + 1) : 0;
+		p ? e->limit * (e->network->config.classes * (int64_t)sizeof(real) + 1) : 0;
 	const struct memory_part parts[] = {{"parameters", model_bytes(e->network->model, 0)},
 		{"evaluation", evaluate_bytes(e, data, &s->augment, (int)o->workers)},
 		{"predictions", logits}, {"data", dataset_bytes(data)}};
@@ -110,12 +114,28 @@ static void print_memory(const struct options *o, const struct settings *s,
 	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
 }
 
+/* The images of this part, and what tells it from a part of another run. */
+static int take_part(const struct options *o, const struct settings *s, const struct dataset *data,
+	struct evaluator *e, struct predictions *p, const struct judged *j)
+{
+	TRY(part_range(&cli.part, data->count, o->batch, &e->first, &e->limit));
+	if (!p)
+		return 0;
+	p->first = e->first;
+	p->part = cli.part;
+	snprintf(p->part_of, sizeof(p->part_of),
+		"weights %s\n%lld images by %lld, resized to %lld, %s", j->hash,
+		(long long)data->count, (long long)o->batch, (long long)s->augment.resize,
+		cli.precision);
+	return 0;
+}
+
 static int evaluate_all(const struct options *o, const struct settings *s, struct dataset *data,
 	struct evaluator *e, struct predictions *p, struct judged *j)
 {
 	TRY(evaluator_bind(e, NULL));
 	if (p)
-		TRY(predictions_begin(p, data->count, e->network->config.classes));
+		TRY(predictions_begin(p, e->limit, e->network->config.classes));
 	return evaluate(
 		e, data, &s->augment, (int)o->workers, &j->scores, p ? predictions_add : NULL, p);
 }
@@ -142,6 +162,8 @@ static int judge(const struct options *o, const struct settings *s, const struct
 			(long long)data->classes, path, (long long)n->config.classes);
 	if (!status)
 		status = evaluator_new(&e, n, o->batch, d);
+	if (!status)
+		status = take_part(o, s, data, e, p, j);
 	if (!status && cli.dry_run)
 		print_memory(o, s, data, e, p);
 	else if (!status)
@@ -217,6 +239,8 @@ static int finish(const struct options *o, struct dataset *data, const struct ju
 {
 	if (o->predictions)
 		TRY(predictions_save(p, data, o->predictions, &cli.provenance));
+	if (cli.part.count)
+		return 0;
 	if (o->per_class)
 		TRY(predictions_per_class(p, data, o->per_class));
 	if (!data->classes)
@@ -260,7 +284,8 @@ static int run(const struct options *o)
 	struct dataset *data;
 	int status;
 
-	TRY(dataset_open(&data, o->data, (size_t)o->cache << 20));
+	/* a part of the images is read, not all */
+	TRY(dataset_open(&data, o->data, cli.part.count ? 0 : (size_t)o->cache << 20));
 	status = work(o, data, &p);
 	predictions_release(&p);
 	dataset_close(data);
@@ -277,11 +302,13 @@ int main(int argc, char **argv)
 		"Examples:\n"
 		"  eval-cls --weights student.h5 --data test.h5\n"
 		"  eval-cls --weights last.h5 --best best.h5 --data test.h5 --predictions p.h5\n"
-		"  eval-cls --score p.h5 --data test.h5\n",
+		"  eval-cls --score p.h5 --data test.h5\n\n"
+		"--part I/N writes the predictions of the I-th of N slices and prints no row: "
+		"join-parts puts them together, --score judges the whole.\n",
 		0, 0, 0};
 	struct options o = {.batch = 100, .workers = 1, .cache = 4096};
 
 	cli_start(&argp, argc, argv, &o,
-		CLI_DEVICE | CLI_THREADS | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON);
+		CLI_DEVICE | CLI_THREADS | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON | CLI_PART);
 	return cli_end(run(&o));
 }

@@ -152,8 +152,13 @@ static int walk(struct evaluator *e, struct batches *batches, struct scores *s,
 static void batches_of(const struct evaluator *e, const struct augment *view, int workers,
 	struct batches_settings *s)
 {
-	*s = (struct batches_settings){
-		.augment = *view, .batch = e->batch, .shards = 1, .repeats = 1, .workers = workers};
+	*s = (struct batches_settings){.augment = *view,
+		.batch = e->batch,
+		.shards = 1,
+		.repeats = 1,
+		.first = e->first,
+		.limit = e->limit,
+		.workers = workers};
 	s->augment.size = e->network->config.image;
 	s->augment.geometry = AUGMENT_NONE;
 }
@@ -165,7 +170,7 @@ size_t evaluate_bytes(
 
 	batches_of(e, view, workers, &s);
 	return evaluator_bytes(e) + e->pixels->count + e->logits->count * sizeof(real) +
-	       batches_memory(&s, d->count);
+	       batches_memory(&s, s.limit ? s.limit : d->count);
 }
 
 int evaluate(struct evaluator *e, struct dataset *d, const struct augment *view, int workers,

@@ -11,7 +11,8 @@ struct evaluator {
 	struct program *program;
 	tensor pixels, logits;
 	int64_t batch;
-	void *block; /* own or shared activations */
+	int64_t first, limit; /* which images of the data; 0, 0: all */
+	void *block;	      /* own or shared activations */
 	int own_block;
 };
 

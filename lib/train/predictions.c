@@ -1,6 +1,7 @@
 #include "lib/train/predictions.h"
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
+#include "lib/io/join.h"
 #include "lib/models/weights.h"
 
 #include <errno.h>
@@ -24,9 +25,11 @@ int predictions_add(void *data, const struct batch *b, const real *logits)
 	struct predictions *p = data;
 
 	for (int64_t i = 0; i < b->count; i++) {
-		memcpy(p->logits + b->index[i] * p->classes, logits + i * p->classes,
+		int64_t row = b->index[i] - p->first;
+
+		memcpy(p->logits + row * p->classes, logits + i * p->classes,
 			p->classes * sizeof(*logits));
-		p->seen[b->index[i]] = 1;
+		p->seen[row] = 1;
 	}
 	return 0;
 }
@@ -48,6 +51,7 @@ static int fill(const struct predictions *p, const struct dataset *d, struct h5 
 	TRY(h5_content_hash(d->file, hash));
 	TRY(h5_put_text(f, "task", "classification"));
 	TRY(h5_put_text(f, "data", hash));
+	TRY(part_mark(f, &p->part, "%s", p->part_of));
 	TRY(h5_dataset(f, "logits", H5_F32, 2, shape, &layout));
 	return h5_write(f, "logits", H5_REAL, 0, p->count, p->logits);
 }
