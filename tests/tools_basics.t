@@ -29,6 +29,7 @@ distill-step | --init student.h5 --data images.h5 --valid @ --method task --epoc
 eval-cls | --weights @ --data images.h5 | images.h5
 eval-cls | --weights student.h5 --data @ | teacher.h5
 eval-cls | --score @ --data images.h5 | images.h5
+join-parts | @ -o out.h5 | images.h5
 show-tensors | @ |
 diff-tensors | @ images.h5 |
 diff-tensors | images.h5 @ |
