@@ -4,18 +4,22 @@
 # run, byte for byte. Run by `make test-cluster`; nothing here needs root, and root gives itself up.
 # SIZES and SCALE as in make (all sizes at smoke).
 set -uo pipefail
-root=$(cd "$(dirname "$0")/../.." && pwd)
 if ! PATH=$PATH:/usr/sbin command -v slurmctld slurmd munged >/dev/null; then
 	echo '1..0 # SKIP no munge, slurmctld, slurmd, slurm-client: make deps-cluster installs them'
 	exit 0
 fi
-work=$(mktemp -d)
-if [ "$(id -u)" -eq 0 ] && [ -z "${CLUSTER_USER:-}" ]; then
-	chown nobody "$work"
-	rmdir "$work"
-	exec setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups \
-		env CLUSTER_USER=nobody HOME=/nonexistent "$0" "$@"
+if [ -z "${CLUSTER_WORK:-}" ]; then
+	CLUSTER_WORK=$(mktemp -d)
+	"$(dirname "$0")/tree" "$CLUSTER_WORK/tree" || exit
+	begin=(env CLUSTER_WORK="$CLUSTER_WORK")
+	if [ "$(id -u)" -eq 0 ]; then
+		chown -R nobody "$CLUSTER_WORK"
+		begin=(setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups "${begin[@]}" HOME=/nonexistent)
+	fi
+	cd "$CLUSTER_WORK" || exit
+	exec "${begin[@]}" tree/tests/cluster/pipeline.t
 fi
+work=$CLUSTER_WORK root=$CLUSTER_WORK/tree
 export SLURM_CONF=$work/slurm/slurm.conf SCALE=${SCALE:-smoke}
 unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS OMP_NUM_THREADS CLUSTER
 tests=0 failed=0
@@ -28,6 +32,7 @@ ok()
 }
 finish()
 {
+	cd /
 	"$root/tests/cluster/slurm" down "$work/slurm"
 	pkill -KILL -u "$(id -u)" -f "$work" 2>/dev/null
 	rm -rf "$work"
@@ -37,10 +42,8 @@ finish()
 tree()
 {
 	local tool
-	mkdir -p "$1/data" "$1/build/bin"
-	(cd "$root" && find . -path ./build -prune -o ! -name config.mk -name '*.mk' -print0 |
-		xargs -0 cp --parents -t "$1" && cp -r Makefile VERSION pipelines "$1" &&
-		cp data/{SOURCES,verify-data,imagenet100.txt,imagenet1k.txt} "$1/data")
+	mkdir -p "$1/build/bin"
+	cp -r "$root"/{Makefile,VERSION,data,lib,pipelines,tests} "$1"
 	for tool in "$root"/build/bin/*; do
 		case ${tool##*/} in
 		make-shapes | pack-images | init-weights | subclone-weights | calibrate | distill-step | eval-cls)

@@ -7,20 +7,15 @@ setup_file()
 	PATH=$PATH:/usr/sbin
 	command -v slurmctld slurmd munged > /dev/null ||
 		skip 'no munge, slurmctld, slurmd, slurm-client: make deps-cluster installs them'
-	export root work
-	root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	export work
 	work=$(mktemp -d)
-	mkdir -p "$work/data" "$work/build/bin" "$work/slurm"
-	cd "$root"
-	find . -path ./build -prune -o ! -name config.mk -name '*.mk' -print0 | xargs -0 cp --parents -t "$work"
-	cp -r Makefile VERSION pipelines "$work"
-	cp data/{SOURCES,verify-data,imagenet100.txt,imagenet1k.txt} "$work/data"
-	ln -s "$root"/build/bin/* "$work/build/bin"
+	"$BATS_TEST_DIRNAME/tree" "$work"
+	mkdir "$work/slurm"
 	[ "$(id -u)" -ne 0 ] || chown -R nobody "$work"
 	export SLURM_CONF=$work/slurm/slurm.conf
-	user "$root/tests/cluster/slurm" up "$work/slurm"
-	user "$root/tests/cluster/release" 3>&- &
 	cd "$work"
+	user tests/cluster/slurm up "$work/slurm"
+	user tests/cluster/release 3>&- &
 	for seed in 1 2; do
 		user build/bin/init-weights --arch pmamba-micro-t --depth 2 --seed $seed -q -o fresh-$seed.h5
 	done
@@ -29,9 +24,12 @@ setup_file()
 
 teardown_file()
 {
-	cd /
-	[ ! -d "$work" ] || user "$root/tests/cluster/slurm" down "$work/slurm"
-	rm -rf "$work"
+	if [ -d "$work" ]; then
+		cd "$work"
+		user tests/cluster/slurm down "$work/slurm"
+		cd /
+		rm -rf "$work"
+	fi
 }
 
 user()
