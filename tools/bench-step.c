@@ -2,6 +2,7 @@
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
 #include "lib/cli/cli.h"
+#include "lib/cli/network_options.h"
 #include "lib/cli/recipe.h"
 #include "lib/program/energy.h"
 #include "kernels/philox.h"
@@ -14,22 +15,20 @@
 struct options {
 	const char *arch, *teacher;
 	struct recipe recipe;
-	int64_t steps, repeat, input;
-	double mlp_ratio;
+	struct network_options network;
+	int64_t steps, repeat;
 	int profile;
 };
 
-enum { KEY_TEACHER = 0x1001, KEY_STEPS, KEY_REPEAT, KEY_INPUT, KEY_MLP, KEY_PROFILE };
+enum { KEY_TEACHER = 0x1001, KEY_STEPS, KEY_REPEAT, KEY_PROFILE };
 
 static const struct argp_option table[] = {
 	{"arch", 'a', "NAME", 0, "Architecture that is trained", 0},
 	{"teacher", KEY_TEACHER, "NAME", 0, "Architecture of the frozen teacher", 0},
 	{"steps", KEY_STEPS, "N", 0, "Steps that are timed, after three (default 20)", 0},
 	{"repeat", KEY_REPEAT, "N", 0, "Times they are timed; the best time counts (default 1)", 0},
-	{"input", KEY_INPUT, "PIXELS", 0, "Side of the input (default: the architecture's)", 0},
-	{"mlp-ratio", KEY_MLP, "R", 0, "Hidden width of the MLP over the width", 0},
 	{"profile", KEY_PROFILE, 0, 0, "Seconds per op of one more step, call by call", 0},
-	RECIPE_OPTIONS, {0}};
+	NETWORK_OPTIONS, RECIPE_OPTIONS, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -48,12 +47,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_REPEAT:
 		o->repeat = cli_integer(state, "--repeat", arg, 1, 1000000);
 		return 0;
-	case KEY_INPUT:
-		o->input = cli_integer(state, "--input", arg, 1, 8192);
-		return 0;
-	case KEY_MLP:
-		o->mlp_ratio = cli_number(state, "--mlp-ratio", arg, 0, 64);
-		return 0;
 	case KEY_PROFILE:
 		o->profile = 1;
 		return 0;
@@ -65,6 +58,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--arch is needed");
 		return 0;
 	}
+	if (!network_option(&o->network, key, arg, state))
+		return 0;
 	return recipe_option(&o->recipe, key, arg, state);
 }
 
@@ -81,22 +76,16 @@ struct bench {
 	float *mix;
 };
 
-static int config_of(
-	const struct options *o, const char *arch, int classes, struct network_config *c)
-{
-	TRY(network_find(arch, c));
-	c->image = o->input ? o->input : c->image;
-	c->classes = classes ? classes : c->classes;
-	return 0;
-}
-
-static int make_teacher(struct bench *b, int64_t classes)
+/* It sees the student's images and has its classes. */
+static int make_teacher(struct bench *b, const struct network_config *student)
 {
 	struct network_config c;
 
 	if (!b->o->teacher)
 		return 0;
-	TRY(config_of(b->o, b->o->teacher, (int)classes, &c));
+	TRY(network_find(b->o->teacher, &c));
+	c.image = student->image;
+	c.classes = student->classes;
 	TRY(network_new(&b->teacher, &c, NULL));
 	TRY(model_allocate(b->teacher->model, b->device, 0));
 	TRY(model_init(b->teacher->model, 0, 7));
@@ -137,10 +126,9 @@ static int prepare(struct bench *b)
 
 	TRY(recipe_apply(&b->o->recipe, &b->settings));
 	TRY(cli_open_device(&b->device));
-	TRY(config_of(b->o, b->o->arch, 0, &in.student));
-	if (b->o->mlp_ratio >= 0)
-		network_add_mlp(&in.student, b->o->mlp_ratio);
-	TRY(make_teacher(b, in.student.classes));
+	TRY(network_find(b->o->arch, &in.student));
+	network_options_apply(&b->o->network, &in.student);
+	TRY(make_teacher(b, &in.student));
 	in.device = b->device;
 	in.teacher = b->teacher;
 	TRY(trainer_new(&b->trainer, &in));
@@ -242,7 +230,7 @@ int main(int argc, char **argv)
 		"  bench-step --arch pmamba-t --teacher deit-t --set method=rc --set batch=256 \\\n"
 		"    --device cuda --precision bf16\n",
 		0, 0, 0};
-	struct options o = {.steps = 20, .repeat = 1, .mlp_ratio = -1};
+	struct options o = {.steps = 20, .repeat = 1};
 
 	cli_start(&argp, argc, argv, &o, CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_JSON);
 	return cli_end(run(&o));

@@ -4,53 +4,24 @@
  */
 #include "lib/base/error.h"
 #include "lib/cli/cli.h"
-#include "lib/cli/recipe.h"
+#include "lib/cli/network_options.h"
 #include "lib/models/adopt.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	KEY_INPUT = 0x1001,
-	KEY_PATCH,
-	KEY_CLASSES,
-	KEY_MLP,
-	KEY_DEPTH,
-	KEY_NORM,
-	KEY_ORDER,
-	KEY_INIT,
-	KEY_FROM,
-	KEY_LIST
-};
+enum { KEY_INIT = 0x1001, KEY_FROM, KEY_LIST };
 
-static const char *const norms[] = {"rms", "layer", NULL};
-static const char *const orders[] = {"raster", "scan", NULL};
 static const char *const inits[] = {"upstream", "tm", NULL};
 
 struct options {
 	const char *arch, *out, *from;
-	int64_t input, patch, classes, depth;
-	double mlp_ratio;
-	int norm, order, init, list;
+	struct network_options network;
+	int init, list;
 };
 
 static const struct argp_option table[] = {{"arch", 'a', "NAME", 0, "Architecture; see --list", 0},
-	{"output", 'o', "FILE", 0, "Weights to write; - is standard output", 0},
-	{"input", KEY_INPUT, "PIXELS", 0, "Side of the input (default: the architecture's)", 0},
-	{"patch", KEY_PATCH, "PIXELS", 0, "Pixels a token covers (default: the architecture's)", 0},
-	{"classes", KEY_CLASSES, "N", 0, "Classes of the head (default: the architecture's)", 0},
-	{"depth", KEY_DEPTH, "N", 0, "Layers (default: the architecture's)", 0},
-	{"mlp-ratio", KEY_MLP, "R", 0,
-		"Hidden width of the MLP over the width; 0: a student's block as published", 0},
-	{"norm", KEY_NORM, "rms|layer", 0,
-		"ViM's norms (default: layer with an added MLP, as TransMamba has it, else rms, as "
-		"published)",
-		0},
-	{"param-order", KEY_ORDER, "raster|scan", 0,
-		"PlainMamba: delta, B and C stay in raster order as in the public code, or follow "
-		"the "
-		"scan as in the paper (default raster)",
-		0},
+	{"output", 'o', "FILE", 0, "Weights to write; - is standard output", 0}, NETWORK_OPTIONS,
 	{"init", KEY_INIT, "upstream|tm", 0,
 		"PlainMamba: its own first values, or the TransMamba release's (default upstream)",
 		0},
@@ -72,27 +43,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o':
 		o->out = arg;
 		return 0;
-	case KEY_INPUT:
-		o->input = cli_integer(state, "--input", arg, 1, 8192);
-		return 0;
-	case KEY_PATCH:
-		o->patch = cli_integer(state, "--patch", arg, 1, 512);
-		return 0;
-	case KEY_CLASSES:
-		o->classes = cli_integer(state, "--classes", arg, 1, 1000000);
-		return 0;
-	case KEY_DEPTH:
-		o->depth = cli_integer(state, "--depth", arg, 1, NETWORK_LAYERS);
-		return 0;
-	case KEY_MLP:
-		o->mlp_ratio = cli_number(state, "--mlp-ratio", arg, 0, 64);
-		return 0;
-	case KEY_NORM:
-		o->norm = cli_choice(state, "--norm", arg, norms);
-		return 0;
-	case KEY_ORDER:
-		o->order = cli_choice(state, "--param-order", arg, orders);
-		return 0;
 	case KEY_INIT:
 		o->init = cli_choice(state, "--init", arg, inits);
 		return 0;
@@ -110,19 +60,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--arch or --from, and --output are needed, or --list");
 		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return network_option(&o->network, key, arg, state);
 }
 
 static void apply(const struct options *o, struct network_config *c)
 {
-	c->image = o->input ? o->input : c->image;
-	c->patch = o->patch ? o->patch : c->patch;
-	c->classes = o->classes ? o->classes : c->classes;
-	network_set_depth(c, o->depth ? o->depth : c->depth);
-	if (o->mlp_ratio >= 0)
-		network_add_mlp(c, o->mlp_ratio);
-	c->layer_norm = o->norm >= 0 && c->family == NETWORK_VIM ? o->norm : c->layer_norm;
-	c->scan_order = o->order >= 0 ? o->order : c->scan_order;
+	network_options_apply(&o->network, c);
 	c->release_init = o->init >= 0 ? o->init : c->release_init;
 }
 
@@ -217,7 +160,7 @@ int main(int argc, char **argv)
 		"student.h5\n"
 		"  init-weights --from deit-imagenet.h5 --classes 100 -o teacher.h5\n",
 		0, 0, 0};
-	struct options o = {.mlp_ratio = -1, .norm = -1, .order = -1, .init = -1};
+	struct options o = {.init = -1};
 
 	cli_start(&argp, argc, argv, &o, CLI_SEED | CLI_PROVENANCE | CLI_JSON);
 	return cli_end(run(&o));
