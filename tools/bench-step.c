@@ -160,9 +160,9 @@ static void print(const struct bench *b, double seconds, double joules)
 {
 	struct result *r = result_new(stdout);
 	int64_t images = b->o->steps * b->settings.train.batch;
-	struct trainer_memory m;
+	struct memory_part parts[TRAINER_PARTS];
 
-	trainer_memory(b->trainer, &m);
+	trainer_memory(b->trainer, parts);
 	result_text(r, "arch", b->o->arch);
 	result_text(r, "teacher", b->o->teacher ? b->o->teacher : "-");
 	result_int(r, "batch", b->settings.train.batch);
@@ -174,7 +174,7 @@ static void print(const struct bench *b, double seconds, double joules)
 		result_real(r, "joules_per_image", joules / (images * b->o->repeat), "%.4f");
 	else
 		result_text(r, "joules_per_image", "-");
-	result_real(r, "memory_mib", m.all / 1048576.0, "%.0f");
+	result_real(r, "memory_mib", memory_sum(parts, TRAINER_PARTS) / 1048576.0, "%.0f");
 	result_row(r);
 	result_free(r);
 }

@@ -133,18 +133,14 @@ static int worker_threads(const struct session *r)
 
 static void print_memory(const struct session *r)
 {
+	struct memory_part parts[TRAINER_PARTS + 2];
 	struct batches_settings b;
-	struct trainer_memory m;
 
-	trainer_memory(r->trainer, &m);
+	trainer_memory(r->trainer, parts);
 	trainer_batches(r->trainer, worker_threads(r), &b);
-	const struct memory_part parts[] = {{"parameters", m.parameters},
-		{"gradients", m.gradients}, {"optimiser", m.moments},
-		{"activations", m.activations}, {"inputs", m.inputs}, {"teacher", m.teacher},
-		{"shards", m.shards}, {"batches", batches_memory(&b, r->data->count)},
-		{"data", dataset_bytes(r->data)}};
-
-	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
+	parts[TRAINER_PARTS] = (struct memory_part){"batches", batches_memory(&b, r->data->count)};
+	parts[TRAINER_PARTS + 1] = (struct memory_part){"data", dataset_bytes(r->data)};
+	memory_print(parts, TRAINER_PARTS + 2);
 }
 
 static int fit(struct session *r)

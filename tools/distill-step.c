@@ -285,16 +285,13 @@ static size_t batches_bytes(const struct training *r)
 
 static void print_memory(const struct training *r)
 {
-	struct trainer_memory m;
+	size_t data = dataset_bytes(r->data) + (r->valid ? dataset_bytes(r->valid) : 0);
+	struct memory_part parts[TRAINER_PARTS + 2];
 
-	trainer_memory(r->trainer, &m);
-	const struct memory_part parts[] = {{"parameters", m.parameters},
-		{"gradients", m.gradients}, {"optimiser", m.moments},
-		{"activations", m.activations}, {"inputs", m.inputs}, {"teacher", m.teacher},
-		{"shards", m.shards}, {"batches", batches_bytes(r)},
-		{"data", dataset_bytes(r->data) + (r->valid ? dataset_bytes(r->valid) : 0)}};
-
-	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
+	trainer_memory(r->trainer, parts);
+	parts[TRAINER_PARTS] = (struct memory_part){"batches", batches_bytes(r)};
+	parts[TRAINER_PARTS + 1] = (struct memory_part){"data", data};
+	memory_print(parts, TRAINER_PARTS + 2);
 }
 
 /* First values: the init file's weights, the map from its file or fresh. */

@@ -69,3 +69,12 @@ char *memory_format(const char *format, ...)
 	va_end(ap);
 	return p ? p : refused(0);
 }
+
+size_t memory_sum(const struct memory_part *parts, int count)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < count; i++)
+		bytes += parts[i].bytes;
+	return bytes;
+}

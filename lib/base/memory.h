@@ -17,4 +17,11 @@ void *memory_grow(void *old, size_t count, size_t size);
 char *memory_string(const char *text);
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What a run will need, by category: a plan for --dry-run and reports. */
+struct memory_part {
+	const char *what;
+	size_t bytes;
+};
+size_t memory_sum(const struct memory_part *parts, int count);
+
 #endif

@@ -20,6 +20,7 @@
 #include <argp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "lib/base/memory.h"
 #include "lib/base/part.h"
 #include "lib/io/provenance.h"
 
@@ -103,10 +104,6 @@ void result_row(struct result *r); /* ends a row */
 void result_free(struct result *r);
 
 /* What --dry-run prints: columns memory and mib, a row for each part and "all" for their sum. */
-struct memory_part {
-	const char *what;
-	size_t bytes;
-};
 void memory_print(const struct memory_part *parts, int count);
 
 #endif

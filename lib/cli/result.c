@@ -159,13 +159,14 @@ void result_free(struct result *r)
 void memory_print(const struct memory_part *parts, int count)
 {
 	struct result *r = result_new(stdout);
-	size_t all = 0;
+	const struct memory_part all = {"all", memory_sum(parts, count)};
 
 	for (int i = 0; i <= count; i++) {
-		result_text(r, "memory", i < count ? parts[i].what : "all");
-		result_real(r, "mib", (i < count ? parts[i].bytes : all) / 1048576.0, "%.1f");
+		const struct memory_part *part = i < count ? &parts[i] : &all;
+
+		result_text(r, "memory", part->what);
+		result_real(r, "mib", part->bytes / 1048576.0, "%.1f");
 		result_row(r);
-		all += i < count ? parts[i].bytes : 0;
 	}
 	result_free(r);
 }

@@ -203,24 +203,22 @@ static size_t sums_bytes(const struct trainer *t)
 	return (size_t)(t->model->size + t->model->buffer_size) * sizeof(real);
 }
 
-void trainer_memory(const struct trainer *t, struct trainer_memory *m)
+void trainer_memory(const struct trainer *t, struct memory_part parts[TRAINER_PARTS])
 {
+	size_t parameters = model_bytes(t->model, 0);
+	int moments = t->in.settings->train.optimizer == OPTIMIZER_ADAMW ? 2 : 1;
+	int levels = trainer_levels(t);
 	struct program_memory train;
-	int adam = t->in.settings->train.optimizer == OPTIMIZER_ADAMW;
 
-	memset(m, 0, sizeof(*m));
 	program_memory(t->train, &train);
-	m->parameters = model_bytes(t->model, 0);
-	m->gradients = model_bytes(t->model, 1) - m->parameters;
-	m->moments = (size_t)t->model->size * sizeof(real) * (adam ? 2 : 1);
-	m->activations = t->block_bytes;
-	m->inputs = train.inputs;
-	if (t->in.teacher)
-		m->teacher = model_bytes(t->in.teacher->model, 0);
-	if (trainer_levels(t))
-		m->shards = (trainer_levels(t) + 1) * sums_bytes(t);
-	m->all = m->parameters + m->gradients + m->moments + m->activations + m->inputs +
-		 m->teacher + m->shards;
+	const struct memory_part all[TRAINER_PARTS] = {{"parameters", parameters},
+		{"gradients", model_bytes(t->model, 1) - parameters},
+		{"optimiser", moments * t->model->size * sizeof(real)},
+		{"activations", t->block_bytes}, {"inputs", train.inputs},
+		{"teacher", t->in.teacher ? model_bytes(t->in.teacher->model, 0) : 0},
+		{"shards", levels ? (levels + 1) * sums_bytes(t) : 0}};
+
+	memcpy(parts, all, sizeof(all));
 }
 
 /* Host room for what comes back from a shard. */

@@ -14,6 +14,7 @@
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 
+#include "lib/base/memory.h"
 #include "lib/data/batches.h"
 #include "lib/distill/objective.h"
 #include "lib/train/evaluate.h"
@@ -67,17 +68,16 @@ struct trainer {
 	int64_t step, per_epoch, total; /* steps done, in an epoch, in all */
 };
 
-struct trainer_memory {
-	size_t parameters, gradients, moments, activations, inputs, teacher, shards;
-	size_t all;
-};
+/* Parts of the memory of a trainer: parameters, gradients, ... */
+#define TRAINER_PARTS 7
 
 int trainer_new(struct trainer **t, const struct trainer_inputs *in);
 /* What batches_open wants for this run's training data. */
 void trainer_batches(const struct trainer *t, int workers, struct batches_settings *b);
 /* Levels of the tree over the shards: its top is their sum. 0: one shard, no tree. */
 int trainer_levels(const struct trainer *t);
-void trainer_memory(const struct trainer *t, struct trainer_memory *m);
+/* Known from trainer_new on. */
+void trainer_memory(const struct trainer *t, struct memory_part parts[TRAINER_PARTS]);
 int trainer_allocate(struct trainer *t);
 int trainer_start(struct trainer *t, int64_t per_epoch, int64_t total);
 void trainer_free(struct trainer *t);
