@@ -434,6 +434,34 @@ static void check_vmamba_names(void)
 	network_free(n);
 }
 
+/* Calls are called after the parameters that they use: a tensor's name is a prefix of theirs. */
+static void check_scopes(const struct network_config *c)
+{
+	struct program *p = program_new(PROGRAM_EVAL);
+	struct network_want want = {.tap = TAP_STREAM};
+	struct network_out out;
+	struct network *n;
+	int bad = 0;
+
+	network_new(&n, c, NULL);
+	network_build(n, p,
+		program_input(p, "image", TYPE_REAL, 4, (int64_t[]){1, c->image, c->image, 3}),
+		&want, &out);
+	for (int i = 0; i < c->depth; i++) {
+		size_t length = strlen(out.taps[i]->name);
+		int found = 0;
+
+		for (int j = 0; j < n->model->count; j++)
+			found += !strncmp(n->model->params[j]->name, out.taps[i]->name, length);
+		if (!length || !found)
+			diag("%s has no parameters", out.taps[i]->name);
+		bad += !length || !found;
+	}
+	ok(!bad, "%s: calls are called after their parameters", c->arch);
+	program_free(p);
+	network_free(n);
+}
+
 static void check_stages(void)
 {
 	static const int64_t stage[] = {0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3};
@@ -542,6 +570,9 @@ int main(void)
 	check_vim_names();
 	check_vmamba_names();
 	check_stages();
+	for (int i = 0; network_at(i); i++)
+		if (strstr(network_at(i)->arch, "micro"))
+			check_scopes(network_at(i));
 	ok(network_find("deit-x", &c) == STATUS_USAGE && strstr(error_message(), "vmamba-micro"),
 		"an unknown name: the known ones are listed");
 	ok(refused("deit-t", no_grid) && refused("pmamba-t", no_grid), "no multiple of the patch");
