@@ -96,24 +96,14 @@ static void copy_positions(struct work *w)
 	put(w, s);
 }
 
-/* The student's layer that takes from the teacher's layer i. */
-static const char *student_layer(const struct work *w, int64_t i, char name[48])
-{
-	if (w->student->config.family == NETWORK_VMAMBA)
-		snprintf(name, 48, "layers.%d.blocks.%d",
-			(int)network_stage(&w->student->config, w->first), (int)i);
-	else
-		snprintf(name, 48, "layers.%d", (int)i);
-	return name;
-}
-
+/* The teacher's layer i to the student's. */
 static int copy_layer(struct work *w, int64_t i)
 {
 	double ratio = sqrt((double)w->dim_t / w->dim_s);
 	double hidden_ratio = sqrt((double)w->hidden_t / (w->hidden_s ? w->hidden_s : 1));
-	char layer[48], to[64], from[64];
+	char layer[NETWORK_NAME], to[64], from[64];
 
-	student_layer(w, i, layer);
+	network_layer_name(&w->student->config, w->first + i, layer);
 #define TO(what) (snprintf(to, sizeof(to), "%s." what, layer), to)
 #define FROM(what) (snprintf(from, sizeof(from), "blocks.%d." what, (int)i), from)
 	copy_pair(w, TO("norm"), FROM("norm1"), w->J, NULL, 1);

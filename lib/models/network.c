@@ -334,6 +334,19 @@ int64_t network_layer_dim(const struct network_config *c, int64_t layer)
 	return c->dim << network_stage(c, layer);
 }
 
+void network_layer_name(const struct network_config *c, int64_t layer, char name[NETWORK_NAME])
+{
+	int stage = (int)network_stage(c, layer);
+
+	for (int s = 0; s < stage; s++)
+		layer -= c->stages[s];
+	if (c->family == NETWORK_VMAMBA)
+		snprintf(name, NETWORK_NAME, "layers.%d.blocks.%d", stage, (int)layer);
+	else
+		snprintf(name, NETWORK_NAME, "%s.%d",
+			c->family == NETWORK_DEIT ? "blocks" : "layers", (int)layer);
+}
+
 int64_t network_out_dim(const struct network_config *c)
 {
 	return network_layer_dim(c, c->depth - 1);

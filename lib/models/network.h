@@ -18,6 +18,7 @@
 
 #define NETWORK_LAYERS 64
 #define NETWORK_STAGES 4
+#define NETWORK_NAME 48
 
 enum network_family { NETWORK_DEIT, NETWORK_PLAINMAMBA, NETWORK_VIM, NETWORK_VMAMBA };
 
@@ -70,6 +71,8 @@ int64_t network_stride(const struct network_config *c);
 int64_t network_stage(const struct network_config *c, int64_t layer);
 int64_t network_layer_grid(const struct network_config *c, int64_t layer);
 int64_t network_layer_dim(const struct network_config *c, int64_t layer);
+/* What a layer's parameters and calls are named after: blocks.I, layers.I, layers.STAGE.blocks.I */
+void network_layer_name(const struct network_config *c, int64_t layer, char name[NETWORK_NAME]);
 /* Width of the last layer: of network_out's tokens and pooled feature. */
 int64_t network_out_dim(const struct network_config *c);
 /* Another number of layers; of a network in stages the third one's, as published sizes have it. */

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 
 #define DIRECTIONS 4
-#define BLOCK_NAME 48
 
 struct ss2d {
 	struct linear_params in_proj, out_proj;
@@ -49,16 +48,6 @@ static const real EPS = (real)1e-5;
 static int64_t rank_of(int64_t dim)
 {
 	return (dim + 15) / 16;
-}
-
-/* Of layer i, counted within its stage; what its parameters and calls are called after. */
-static void block_name(const struct network_config *c, int64_t i, char name[BLOCK_NAME])
-{
-	int stage = (int)network_stage(c, i);
-
-	for (int s = 0; s < stage; s++)
-		i -= c->stages[s];
-	snprintf(name, BLOCK_NAME, "layers.%d.blocks.%d", stage, (int)i);
 }
 
 /* --- parameters --- */
@@ -131,9 +120,9 @@ static void new_block(struct network *n, struct vmamba_block *b, int64_t i)
 	const struct network_config *c = &n->config;
 	int64_t dim = network_layer_dim(c, i), hidden = (int64_t)(dim * c->mlp_ratio);
 	struct model *m = n->model;
-	char prefix[BLOCK_NAME], at[96];
+	char prefix[NETWORK_NAME], at[96];
 
-	block_name(c, i, prefix);
+	network_layer_name(c, i, prefix);
 #define NAME(what) (snprintf(at, sizeof(at), "%s." what, prefix), at)
 	b->norm = norm_new(m, NAME("norm"), dim);
 	new_scan(n, &b->op, prefix, dim);
@@ -330,10 +319,10 @@ static tensor block(const struct network *n, struct program *p, int64_t i, tenso
 	const struct network_config *c = &n->config;
 	const struct vmamba_block *b = &((struct vmamba *)n->params)->blocks[i];
 	real drop = block_drop_path(c, i);
-	char name[BLOCK_NAME];
+	char name[NETWORK_NAME];
 	tensor y;
 
-	block_name(c, i, name);
+	network_layer_name(c, i, name);
 	program_scope(p, "%s.op", name);
 	y = ss2d(n, p, &b->op, x, norm_call(p, &b->norm, x, EPS), network_layer_grid(c, i), want,
 		&out->taps[i]);
