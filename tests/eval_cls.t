@@ -5,9 +5,7 @@ load tools
 
 setup_file()
 {
-	export folder
-	folder=$(mktemp -d)
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	make-shapes --set cls --split train --count 320 -q -o train.h5
 	make-shapes --set cls --split test --count 75 -q -o test.h5
 	pack-images test.h5 --no-labels -q -o unlabelled.h5
@@ -16,14 +14,9 @@ setup_file()
 		--set lr=3e-3 -o w.h5
 }
 
-teardown_file()
-{
-	rm -rf "$folder"
-}
-
 setup()
 {
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	rm -f run*
 }
 

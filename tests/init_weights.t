@@ -5,21 +5,14 @@ load tools
 
 setup_file()
 {
-	export folder
-	folder=$(mktemp -d)
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	make-shapes --set cls --split train --count 480 -q -o data.h5
 	init-weights --arch pmamba-micro-t --depth 2 --seed 1 -o a.h5
 }
 
-teardown_file()
-{
-	rm -rf "$folder"
-}
-
 setup()
 {
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	rm -f run*
 }
 

@@ -48,9 +48,7 @@ tools()
 
 setup_file()
 {
-	export folder
-	folder=$(mktemp -d)
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	PATH=$TM_BIN:$PATH
 	command -v make-shapes >/dev/null && command -v init-weights >/dev/null || return 0
 	make-shapes --set cls --split train --count 64 -o images.h5
@@ -61,16 +59,11 @@ setup_file()
 	printf 'name\tset\tseed\ttop1\na\tx\t0\t2\n' >rows.tsv
 }
 
-teardown_file()
-{
-	rm -rf "$folder"
-}
-
 setup()
 {
 	[ -n "$(ls "$TM_BIN" 2>/dev/null)" ] || skip "no tools in $TM_BIN"
-	[ -e "$folder/student.h5" ] || skip "no make-shapes or no init-weights"
-	cd "$folder"
+	[ -e "$BATS_FILE_TMPDIR/student.h5" ] || skip "no make-shapes or no init-weights"
+	cd "$BATS_FILE_TMPDIR"
 }
 
 # each FUNCTION: calls it with tool, arguments and the wrong kind of file, for every line of inputs

@@ -6,14 +6,14 @@ load train_runs
 # The run that nothing ends is the same for all.
 setup_file()
 {
-	runs_folder
+	make_runs pmamba-micro-t deit-micro-t
 	long_run
 	whole $plain $long
 }
 
 setup()
 {
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	rm -rf run.* run-*
 }
 

@@ -1,35 +1,22 @@
 #!/usr/bin/env bats
 # Features against the online teacher, calibration, and programs joined by pipes.
 
-load tools
+load train_runs
 
 setup_file()
 {
-	export folder
-	folder=$(mktemp -d)
-	cd "$folder"
-	make-shapes --set cls --split train --count 72 -q -o data.h5
-	make-shapes --set cls --split test --count 30 -q -o test.h5
-	init-weights --arch pmamba-micro-t --depth 2 --seed 1 -o student.h5
-	init-weights --arch deit-micro-t --depth 2 --seed 2 -o teacher.h5
-	init-weights --arch deit-micro-t --depth 2 --seed 3 -o after.h5
-	export OMP_WAIT_POLICY=passive
-}
-
-teardown_file()
-{
-	rm -rf "$folder"
+	make_runs pmamba-micro-t deit-micro-t
 }
 
 setup()
 {
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	rm -f run* f.h5 c*.h5
 }
 
 common='--data data.h5 --seed 5 --no-provenance -q --set batch=16 --set epochs=2'
 augment='--set augment=shift --set erase=0.5'
-mixing="$augment --set mixup=0.8 --set cutmix=1"
+mixed="$augment --set mixup=0.8 --set cutmix=1"
 
 # column FILE N: of the lines of steps
 column()
@@ -79,13 +66,13 @@ against_online()
 }
 
 @test "features: with mixing, in shards" {
-	against_online wsab $mixing --set shards=2
+	against_online wsab $mixed --set shards=2
 	expect 0 show-tensors f.h5
 	message 'tokens.*64.*2.*17.*48' # positions of an epoch, which drops what fills no batch
 }
 
 @test "features: with mixing and repeated augmentation" {
-	against_online wsab $mixing --set repeat_aug=3 --set views=1
+	against_online wsab $mixed --set repeat_aug=3 --set views=1
 	expect 64 extract-teacher-features --teacher teacher.h5 $common $augment \
 		--set repeat_aug=3 -o run.h5
 	message 'repeat_aug'
@@ -117,9 +104,9 @@ against_online()
 	make-shapes --set cls --split train --count 80 -q -o data2.h5
 	rm run.h5
 	refused 'rows' $augment --data data2.h5
-	expect 0 extract-teacher-features --teacher teacher.h5 $common $mixing -o f.h5
-	refused 'batch' $mixing --batch 8
-	refused 'shards' $mixing --shards 2
+	expect 0 extract-teacher-features --teacher teacher.h5 $common $mixed -o f.h5
+	refused 'batch' $mixed --batch 8
+	refused 'shards' $mixed --shards 2
 	refused 'mixup' $augment --set mixup=0.7 --set cutmix=1
 }
 
@@ -168,14 +155,14 @@ against_online()
 }
 
 @test "pipes: subclone, distil, evaluate" {
-	local clone='subclone-weights --before teacher.h5 --after after.h5 --student student.h5
+	local clone='subclone-weights --before teacher.h5 --after other.h5 --student student.h5
 		--no-provenance -q'
 	local train="distill-step $common --method wsab --teacher teacher.h5"
 	$clone -o run-s.h5
 	$train --init run-s.h5 -o run-d.h5
-	eval-cls --weights run-d.h5 --data test.h5 | cut -f1-8 >run-files.tsv
+	eval-cls --weights run-d.h5 --data valid.h5 | cut -f1-8 >run-files.tsv
 	$clone -o - | $train --init - -o - | tee run-piped.h5 |
-		eval-cls --weights - --data test.h5 | cut -f1-8 >run-pipes.tsv
+		eval-cls --weights - --data valid.h5 | cut -f1-8 >run-pipes.tsv
 	cmp run-d.h5 run-piped.h5
 	diff run-files.tsv run-pipes.tsv
 	[ "$(wc -l <run-pipes.tsv)" -eq 2 ]
@@ -233,7 +220,7 @@ damaged()
 	local run="distill-step $common --method wsab --state run-state.h5 -o run.h5"
 	damaged student.h5 layers.1.mamba.D run-bad.h5
 	nan layers.1.mamba.D $run --init run-bad.h5 --teacher teacher.h5
-	nan layers.1.mamba.D eval-cls --weights run-bad.h5 --data test.h5
+	nan layers.1.mamba.D eval-cls --weights run-bad.h5 --data valid.h5
 	damaged student.h5 patch_embed.stem.1.running_var run-bad.h5
 	nan patch_embed.stem.1.running_var $run --init run-bad.h5 --teacher teacher.h5
 	damaged teacher.h5 blocks.0.attn.proj.bias run-bad.h5

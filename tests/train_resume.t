@@ -5,12 +5,12 @@ load train_runs
 
 setup_file()
 {
-	runs_folder
+	make_runs pmamba-micro-t deit-micro-t
 }
 
 setup()
 {
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	rm -f run.* run-* whole*
 }
 

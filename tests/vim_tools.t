@@ -1,30 +1,17 @@
 #!/usr/bin/env bats
 # ViM through the programs: public checkpoints in and out, subcloning, calibration, every method.
 
-load tools
+load train_runs
 
 setup_file()
 {
-	export folder
-	folder=$(mktemp -d)
-	cd "$folder"
-	make-shapes --set cls --split train --count 72 -q -o data.h5
-	make-shapes --set cls --split test --count 30 -q -o test.h5
-	init-weights --arch vim-micro-t --depth 3 --seed 1 -o student.h5
-	init-weights --arch deit-micro-t --depth 2 --seed 2 -o teacher.h5
-	init-weights --arch deit-micro-t --depth 2 --seed 3 -o after.h5
-	export OMP_WAIT_POLICY=passive
-}
-
-teardown_file()
-{
-	rm -rf "$folder"
+	make_runs vim-micro-t deit-micro-t 3
 }
 
 setup()
 {
 	golden=$BATS_TEST_DIRNAME/golden
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	rm -f run* f.h5 c*.h5 w*.h5 x.h5 out*
 }
 
@@ -101,26 +88,19 @@ common='--data data.h5 --seed 5 --no-provenance -q --set batch=16 --set epochs=1
 }
 
 @test "subcloning from a narrower net's shape and depth, and what stays fresh is said" {
-	local clone='subclone-weights --before teacher.h5 --after after.h5'
+	local clone='subclone-weights --before teacher.h5 --after other.h5'
 	expect 0 $clone --student student.h5 -o run.h5
 	message 'norms\|2 layers'
 	expect 0 init-weights --arch vim-micro-b --depth 3 -o w.h5
 	expect 0 $clone --student w.h5 -o run2.h5
 	message 'the student is wider than the teacher'
-	expect 0 eval-cls --weights run.h5 --data test.h5
+	expect 0 eval-cls --weights run.h5 --data valid.h5
 	expect 65 subclone-weights --before student.h5 --after student.h5 --student student.h5 -o run3.h5
 	message 'none'
 }
 
 @test "every method trains, online and from a features file alike" {
-	expect 0 extract-teacher-features --teacher teacher.h5 $common -o f.h5
-	for method in wsab logits feature; do
-		local run="distill-step --init student.h5 $common --method $method"
-		[ $method != feature ] || run+=' --set feature_loss=cos'
-		expect 0 $run --teacher teacher.h5 -o run1.h5
-		expect 0 $run --features f.h5 -o run2.h5
-		expect 0 diff-tensors run1.h5 run2.h5 --rtol 1e-4 --atol 1e-5
-	done
+	methods_alike
 	expect 0 distill-step --init student.h5 $common --method task -o run1.h5
 	expect 65 distill-step --init student.h5 $common --method rc --teacher teacher.h5 -o run3.h5
 	message 'rc compares features as they are: the teacher is 48 wide, the student 32'
@@ -138,7 +118,7 @@ common='--data data.h5 --seed 5 --no-provenance -q --set batch=16 --set epochs=1
 		expect 0 calibrate --student run.h5 --teacher w.h5 $common -o c.h5
 		expect 0 distill-step --init run.h5 --teacher w.h5 --calibration c.h5 $common \
 			--method wsab -o run2.h5
-		expect 0 eval-cls --weights run2.h5 --data test.h5
+		expect 0 eval-cls --weights run2.h5 --data valid.h5
 	done
 	for patch in 4 16; do
 		init-weights --arch deit-micro-t --depth 2 --patch $patch --seed 2 -o w.h5
@@ -149,10 +129,5 @@ common='--data data.h5 --seed 5 --no-provenance -q --set batch=16 --set epochs=1
 }
 
 @test "cut anywhere, and with any number of threads: the same bytes" {
-	local run="distill-step --init student.h5 $common --method wsab --teacher teacher.h5
-		--set drop_path=0.3 --set mixup=0.8 --shards 2"
-	expect 0 $run --threads 1 -o run1.h5
-	expect 75 $run --threads 2 --state run.state --stop-after 2 -o run2.h5
-	expect 0 $run --threads 3 --state run.state -o run2.h5
-	cmp run1.h5 run2.h5
+	same_bytes
 }

@@ -1,29 +1,16 @@
 #!/usr/bin/env bats
 # VMamba through the programs: subcloning, calibration, every method, and names with an MLP.
 
-load tools
+load train_runs
 
 setup_file()
 {
-	export folder
-	folder=$(mktemp -d)
-	cd "$folder"
-	make-shapes --set cls --split train --count 72 -q -o data.h5
-	make-shapes --set cls --split test --count 30 -q -o test.h5
-	init-weights --arch vmamba-micro --seed 1 -o student.h5
-	init-weights --arch deit-micro-b --depth 2 --seed 2 -o teacher.h5
-	init-weights --arch deit-micro-b --depth 2 --seed 3 -o after.h5
-	export OMP_WAIT_POLICY=passive
-}
-
-teardown_file()
-{
-	rm -rf "$folder"
+	make_runs vmamba-micro deit-micro-b 5
 }
 
 setup()
 {
-	cd "$folder"
+	cd "$BATS_FILE_TMPDIR"
 	rm -f run* f.h5 c*.h5 w*.h5 x.h5 out*
 }
 
@@ -52,7 +39,7 @@ common='--data data.h5 --seed 5 --no-provenance -q --set batch=16 --set epochs=1
 }
 
 @test "subcloning: the third stage, whatever the depths, and what stays fresh is said" {
-	local clone='subclone-weights --before teacher.h5 --after after.h5'
+	local clone='subclone-weights --before teacher.h5 --after other.h5'
 	expect 0 $clone --student student.h5 -o run.h5
 	message '2 layers'
 	message 'classifier.norm: fresh, wider than the teacher'
@@ -60,7 +47,7 @@ common='--data data.h5 --seed 5 --no-provenance -q --set batch=16 --set epochs=1
 	if grep -e 'layers.[013]' -e '\.op\.' -e head -e patch <<<"$output"; then return 1; fi
 	# norms and biases of fresh networks are alike
 	[ "$(grep -c -e 'layers.2.blocks.[01].mlp.fc[12].weight' <<<"$output")" -eq 4 ]
-	expect 0 eval-cls --weights run.h5 --data test.h5
+	expect 0 eval-cls --weights run.h5 --data valid.h5
 	init-weights --arch deit-micro-t --depth 2 --seed 2 -o w.h5
 	expect 0 subclone-weights --before w.h5 --after w.h5 --student student.h5 -o run2.h5
 	message 'the student is wider than the teacher'
@@ -68,14 +55,7 @@ common='--data data.h5 --seed 5 --no-provenance -q --set batch=16 --set epochs=1
 }
 
 @test "every method trains, online and from a features file alike" {
-	expect 0 extract-teacher-features --teacher teacher.h5 $common -o f.h5
-	for method in wsab logits feature; do
-		local run="distill-step --init student.h5 $common --method $method"
-		[ $method != feature ] || run+=' --set feature_loss=cos'
-		expect 0 $run --teacher teacher.h5 -o run1.h5
-		expect 0 $run --features f.h5 -o run2.h5
-		expect 0 diff-tensors run1.h5 run2.h5 --rtol 1e-4 --atol 1e-5
-	done
+	methods_alike
 	expect 0 distill-step --init student.h5 $common --method feature --teacher teacher.h5 \
 		--set feature_loss=rc -o run1.h5
 	expect 0 distill-step --init student.h5 $common --method task -o run1.h5
@@ -95,11 +75,11 @@ common='--data data.h5 --seed 5 --no-provenance -q --set batch=16 --set epochs=1
 		done
 		expect 0 distill-step --init student.h5 --teacher w.h5 --calibration c.h5 $common \
 			--method wsab -o run2.h5
-		expect 0 eval-cls --weights run2.h5 --data test.h5
+		expect 0 eval-cls --weights run2.h5 --data valid.h5
 	done
 	expect 0 distill-step --init w2.h5 --teacher teacher.h5 $common --method wsab --set batch=32 \
 		-o run.h5
-	expect 0 eval-cls --weights run.h5 --data test.h5
+	expect 0 eval-cls --weights run.h5 --data valid.h5
 	expect 0 calibrate --student student.h5 --teacher teacher.h5 $common \
 		--set calib_teacher=frozen -o c.h5
 	init-weights --arch pmamba-micro-t --seed 1 -o w.h5
@@ -109,10 +89,5 @@ common='--data data.h5 --seed 5 --no-provenance -q --set batch=16 --set epochs=1
 }
 
 @test "cut anywhere, and with any number of threads: the same bytes" {
-	local run="distill-step --init student.h5 $common --method wsab --teacher teacher.h5
-		--set drop_path=0.3 --set mixup=0.8 --shards 2"
-	expect 0 $run --threads 1 -o run1.h5
-	expect 75 $run --threads 2 --state run.state --stop-after 2 -o run2.h5
-	expect 0 $run --threads 3 --state run.state -o run2.h5
-	cmp run1.h5 run2.h5
+	same_bytes
 }
