@@ -1,6 +1,6 @@
 # Fuzz targets: each tests/fuzz/<target>.c has LLVMFuzzerTestOneInput and is run for FUZZ_SECONDS on
 # what lies in tests/fuzz/corpus/<target>/ (seeds, and odd files found before). Inputs found on the
-# way stay in build/fuzz/work/, so that the next run goes on; failures are put in build/fuzz/found/.
+# way stay in build/fuzz/corpus/, so that the next run goes on; failures are put in build/fuzz/found/.
 FUZZ_SECONDS ?= 60
 FUZZ ?= $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
 FUZZ_CC ?= clang
@@ -37,12 +37,12 @@ $(FUZZ:%=build/fuzz/%): build/fuzz/%: tests/fuzz/%.c build/fuzz/libfuzzed.a
 		$(PKG_LIBS) -lm -lpthread
 
 $(FUZZ:%=fuzz-%): fuzz-%: build/fuzz/%
-	@mkdir -p build/fuzz/work/$* build/fuzz/found
+	@mkdir -p build/fuzz/corpus/$* build/fuzz/found
 	@echo "fuzz $*: $(FUZZ_SECONDS) s"
 	$(Q)log=build/fuzz/found/$*.log; \
 	if ! ASAN_OPTIONS=allocator_may_return_null=1 build/fuzz/$* -max_total_time=$(FUZZ_SECONDS) \
 		$(FUZZ_LIMITS) $(FUZZ_RUN_$*) -print_final_stats=1 -verbosity=1 -artifact_prefix=build/fuzz/found/$*- \
-		build/fuzz/work/$* $(wildcard tests/fuzz/corpus/$*) $(FUZZ_SEEDS_$*) >$$log 2>&1; then \
+		build/fuzz/corpus/$* $(wildcard tests/fuzz/corpus/$*) $(FUZZ_SEEDS_$*) >$$log 2>&1; then \
 		tail -40 $$log; echo "fuzz $*: FAILED: see $$log"; exit 1; \
 	fi; \
 	sed -n 's/^stat::number_of_executed_units: */fuzz $*: executions /p' $$log
