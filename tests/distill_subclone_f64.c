@@ -2,7 +2,6 @@
  * Subcloning against an implementation of its own: scores, selection, what is copied from where.
  */
 #include "lib/distill/subclone.h"
-#include "lib/models/positions.h"
 #include "tests/micro.h"
 
 /* --- the rule, written down again --- */
@@ -562,47 +561,6 @@ static void check_pooled(void)
 	trio_free(&x);
 }
 
-/* A coarser teacher: torch.nn.functional.interpolate, bicubic, align_corners=False. */
-static double cubic(double x)
-{
-	const double a = -0.75;
-
-	x = fabs(x);
-	if (x <= 1)
-		return (a + 2) * x * x * x - (a + 3) * x * x + 1;
-	return x < 2 ? a * x * x * x - 5 * a * x * x + 8 * a * x - 4 * a : 0;
-}
-
-static void check_bicubic(int from, int to)
-{
-	double *in = malloc(from * from * 3 * sizeof(*in)),
-	       *out = malloc(to * to * 3 * sizeof(*out));
-	double worst = 0;
-
-	for (int i = 0; i < from * from * 3; i++)
-		in[i] = micro_random();
-	positions_resize(
-		in, &(struct position_table){from}, out, &(struct position_table){to}, 3, 1);
-	for (int y = 0; y < to; y++)
-		for (int x = 0; x < to; x++) {
-			double sy = (y + 0.5) * from / to - 0.5, sx = (x + 0.5) * from / to - 0.5;
-			double sum = 0;
-
-			for (int j = (int)floor(sy) - 1; j <= (int)floor(sy) + 2; j++)
-				for (int i = (int)floor(sx) - 1; i <= (int)floor(sx) + 2; i++) {
-					int cy = j < 0 ? 0 : j >= from ? from - 1 : j;
-					int cx = i < 0 ? 0 : i >= from ? from - 1 : i;
-
-					sum += cubic(sy - j) * cubic(sx - i) *
-					       in[(cy * from + cx) * 3 + 1];
-				}
-			worst = fmax(worst, fabs(sum - out[(y * to + x) * 3 + 1]));
-		}
-	ok(worst <= 1e-14, "positions %d x %d to %d x %d: bicubic", from, from, to, to);
-	free(in);
-	free(out);
-}
-
 static void check_selection(void)
 {
 	/* V12: one norm and the columns of one matrix */
@@ -659,9 +617,6 @@ int main(void)
 	check_widths();
 	check_no_change();
 	check_pooled();
-	check_bicubic(4, 8);
-	check_bicubic(14, 16);
-	check_bicubic(8, 3);
 	check_refusals();
 	return done();
 }

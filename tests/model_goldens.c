@@ -5,19 +5,9 @@
  * files, in double precision.
  */
 #include <unistd.h>
-#include "lib/base/error.h"
-#include "lib/base/memory.h"
 #include "lib/models/convert.h"
-#include "lib/models/positions.h"
 #include "lib/models/weights.h"
-#include "tests/tap.h"
-
-#define FOLDER "tests/golden/"
-#ifdef REAL_DOUBLE
-static const double bound = 1e-10;
-#else
-static const double bound = 1e-5;
-#endif
+#include "tests/golden_values.h"
 
 struct golden {
 	const char *name;
@@ -74,58 +64,6 @@ static void complain(const char *format, ...)
 	va_end(ap);
 }
 
-/* --- golden values --- */
-
-static double *golden_values(struct checkpoint *c, const char *prefix, const char *name, int64_t *n)
-{
-	char full[NAME_SIZE + 16];
-	const struct tensor_view *v;
-	double *x;
-
-	snprintf(full, sizeof(full), "%s%s", prefix, name);
-	v = checkpoint_find(c, full);
-	if (!v)
-		return NULL;
-	x = memory_new(v->count, sizeof(*x));
-	*n = v->count;
-	if (x && checkpoint_double(c, v, x)) {
-		free(x);
-		return NULL;
-	}
-	return x;
-}
-
-/* Largest difference over the largest golden value. */
-static double difference(const real *got, const double *want, int64_t n, int64_t stride)
-{
-	double worst = 0, scale = 0;
-
-	for (int64_t i = 0; i < n; i++) {
-		double d = fabs(got[i * stride] - want[i]);
-
-		worst = d <= worst ? worst : d;
-		scale = fmax(scale, fabs(want[i]));
-	}
-	return worst / (scale > 1e-30 ? scale : 1);
-}
-
-static void compare(
-	struct checkpoint *c, const char *network, const char *name, const real *got, int64_t count)
-{
-	int64_t n;
-	double *want = golden_values(c, "", name, &n), d;
-
-	if (!want || n != count) {
-		ok(0, "%s: golden %s is there, %lld values", network, name, (long long)count);
-		free(want);
-		return;
-	}
-	d = difference(got, want, n, 1);
-	if (!ok(d <= bound, "%s: %s", network, name))
-		diag("off by %g of the largest value, %g allowed", d, bound);
-	free(want);
-}
-
 /* --- running --- */
 
 struct running {
@@ -143,7 +81,7 @@ static void compare_tensor(struct running *r, const char *name, tensor t)
 	real *host = memory_new(t->count, sizeof(*host));
 
 	tensor_get(r->program, t, host);
-	compare(r->values, r->golden->name, name, host, t->count);
+	golden_compare(r->values, r->golden->name, name, host, t->count);
 	free(host);
 }
 
@@ -223,13 +161,13 @@ static int sampled(struct running *r, const struct param *p, const real *got)
 		size += fabs(got[i]);
 	}
 	if (every && stride && dot && n == (p->count + (int64_t)*stride - 1) / (int64_t)*stride) {
-		d = difference(got, every, n, (int64_t)*stride);
+		d = golden_difference(got, every, n, (int64_t)*stride);
 		e = fabs(sum - *dot) / size;
 	}
 	free(every);
 	free(stride);
 	free(dot);
-	if (d <= bound && e <= bound)
+	if (d <= golden_bound && e <= golden_bound)
 		return 1;
 	diag("%s: samples off by %g, sum by %g", name, d, e);
 	return 0;
@@ -243,9 +181,9 @@ static int whole(struct running *r, const struct param *p, const real *got)
 
 	if (!want)
 		return sampled(r, p, got);
-	d = n == p->count ? difference(got, want, n, 1) : 1;
+	d = n == p->count ? golden_difference(got, want, n, 1) : 1;
 	free(want);
-	if (d <= bound)
+	if (d <= golden_bound)
 		return 1;
 	diag("%s: off by %g", name, d);
 	return 0;
@@ -295,7 +233,7 @@ static void compare_statistics(struct running *r)
 		for (int64_t k = 0; want && k < n; k++) {
 			double got = 0.9 * p->data[k] + 0.1 * p->grad[k];
 
-			good &= fabs(got - want[k]) <= bound * (1 + fabs(want[k]));
+			good &= fabs(got - want[k]) <= golden_bound * (1 + fabs(want[k]));
 		}
 		good &= want && n == p->count;
 		count++;
@@ -336,11 +274,11 @@ static int load(struct running *r)
 
 	snprintf(path, sizeof(path), "%s/%s.h5", folder, r->golden->name);
 	source.path = path;
-	snprintf(file, sizeof(file), FOLDER "%s.safetensors", r->golden->name);
+	snprintf(file, sizeof(file), GOLDEN "%s.safetensors", r->golden->name);
 	TRY(import_file(&r->golden->config, file, NULL, path));
 	TRY(weights_open(&r->net, &f, &source, r->device));
 	h5_close(&f);
-	snprintf(file, sizeof(file), FOLDER "%s-golden.safetensors", r->golden->name);
+	snprintf(file, sizeof(file), GOLDEN "%s-golden.safetensors", r->golden->name);
 	return checkpoint_open(&r->values, file, NULL);
 }
 
@@ -391,26 +329,6 @@ static void test_network(const struct golden *g, const struct device *device)
 	network_free(r.net);
 }
 
-/* The same with a class token's row in the middle, which stays what it is. */
-static void test_middle(const real *grid, const real *want, int side)
-{
-	struct network_config c = {.family = NETWORK_VIM, .image = 64, .patch = 16};
-	struct position_table from = positions_of(&c, 4), to = positions_of(&c, side);
-	real in[17 * 3], out[197 * 3];
-	int64_t at = side * side / 2;
-
-	memcpy(in, grid, 8 * 3 * sizeof(*in));
-	memcpy(in + 9 * 3, grid + 8 * 3, 8 * 3 * sizeof(*in));
-	for (int i = 0; i < 3; i++)
-		in[8 * 3 + i] = 70 + i;
-	positions_resize(in, &from, out, &to, 3, 0);
-	ok(positions_rows(&to) == side * side + 1 && out[at * 3] == 70 && out[at * 3 + 2] == 72 &&
-			!memcmp(out, want, at * 3 * sizeof(*out)) &&
-			!memcmp(out + (at + 1) * 3, want + at * 3,
-				(side * side - at) * 3 * sizeof(*out)),
-		"positions: %d x %d around a class token", side, side);
-}
-
 static const struct golden *golden_find(const char *name)
 {
 	size_t i = 0;
@@ -451,9 +369,9 @@ static int equal_scaled(const struct model *a, const struct model *b, real scale
 /* VMamba as its first release saved it: other names, matrices as convolutions, beside averages. */
 static void test_first_names(void)
 {
-	static const char file[] = FOLDER "vmamba-first.pth";
+	static const char file[] = GOLDEN "vmamba-first.pth";
 	const struct golden *g = golden_find("vmamba-mlp-tiny");
-	struct network *want = opened(g, FOLDER "vmamba-mlp-tiny.safetensors", NULL);
+	struct network *want = opened(g, GOLDEN "vmamba-mlp-tiny.safetensors", NULL);
 	struct network *got = opened(g, file, NULL), *average = opened(g, file, "model_ema");
 
 	ok(want && got && equal_scaled(got->model, want->model, 1),
@@ -463,31 +381,6 @@ static void test_first_names(void)
 	network_free(want);
 	network_free(got);
 	network_free(average);
-}
-
-static void test_positions(void)
-{
-	static const char *const sides[] = {"3", "5", "7", "14"};
-	struct checkpoint *c;
-	real in[16 * 3], out[14 * 14 * 3];
-	double *table;
-	int64_t n;
-
-	if (!ok(!checkpoint_open(&c, FOLDER "positions.safetensors", NULL), "position tables"))
-		return;
-	table = golden_values(c, "", "4", &n);
-	for (int64_t i = 0; i < 16 * 3; i++)
-		in[i] = (real)table[i];
-	for (int i = 0; i < 4; i++) {
-		int side = atoi(sides[i]);
-
-		positions_resize(
-			in, &(struct position_table){4}, out, &(struct position_table){side}, 3, 0);
-		compare(c, "positions", sides[i], out, side * side * 3);
-		test_middle(in, out, side);
-	}
-	free(table);
-	checkpoint_close(&c);
 }
 
 int main(void)
@@ -500,7 +393,6 @@ int main(void)
 		for (int plain = 0; plain < 2; plain++)
 			test_network(&goldens[i], plain ? device_cpu_plain() : device_cpu());
 	test_first_names();
-	test_positions();
 	snprintf(command, sizeof(command), "rm -r %s", folder);
 	ok(system(command) == 0, "the folder is removed");
 	return done();

@@ -1,0 +1,1 @@
+#include "tests/model_positions.c"
