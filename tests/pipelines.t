@@ -274,6 +274,25 @@ calls() {
 	done
 }
 
+@test "the CUDA library is replaced as a whole: programs that have the old one keep it" {
+	local library=build/bin/libtransmamba-cuda.so
+	local build="$library CU_SRC= CUDA_C="
+
+	mkdir -p build/release
+	echo old >build/release/libtransmamba-cuda.so
+	run_make $build
+	[ "$status" -eq 0 ]
+	exec 5<"$library"
+	echo new >build/release/libtransmamba-cuda.so
+	touch -d 2001-01-01 "$library"
+	run_make $build
+	[ "$status" -eq 0 ]
+	[ "$(cat <&5)" = old ]
+	[ "$(cat "$library")" = new ]
+	[ "$(ls build/bin/libtransmamba*)" = "$library" ]
+	exec 5<&-
+}
+
 @test "table1 counts the networks" {
 	rm build/bin/init-weights
 	ln -s "$bin/init-weights" build/bin

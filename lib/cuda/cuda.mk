@@ -27,7 +27,7 @@ $(CUDA_LIB): $(CUDA_OBJ)
 	@echo "  LD $@"
 	$(Q)$(NVCC) -shared -cudart shared $(CUDA_GENCODE) -o $@ $^ -lcublasLt
 $(BIN)/libtransmamba-cuda.so: $(CUDA_LIB)
-	@mkdir -p $(@D); cp $< $@
+	@mkdir -p $(@D); cp $< $@.new; mv $@.new $@
 
 .PHONY: cuda test-gpu
 cuda: ## build the CUDA library (needs nvcc; CUDA_ARCHS="90" for one architecture)
