@@ -312,6 +312,7 @@ calls() {
 	grep -qF '| ViM-T | 6.97 | 7.00 | 7.15 |' <<< "$output"
 	grep -qF '| ViM-S | 25.45 | 25.50 | 25.80 |' <<< "$output"
 	grep -qF "| VMamba-T (the released code's, 128 wide) | 38.38 | 40.50 | 39.30 |" <<< "$output"
+	if grep warning <<< "$output"; then return 1; fi
 	# teachers come whole: their MLP is their own
 	grep -qF '| DeiT-T (teacher) | 5.54 | - | 5.72 | 5.54 |' <<< "$output"
 	grep -qF '| DeiT-S (teacher) | 21.70 | - | 22.05 | 21.70 |' <<< "$output"
