@@ -1,6 +1,7 @@
 /* Fits the map from student to teacher space, the student frozen. */
 #include "lib/base/error.h"
 #include "lib/cli/cli.h"
+#include "lib/cli/data_options.h"
 #include "lib/cli/recipe.h"
 #include "lib/models/weights.h"
 #include "lib/train/fit_map.h"
@@ -10,7 +11,7 @@
 struct options {
 	const char *student, *teacher, *features, *data, *out;
 	struct recipe recipe;
-	int64_t workers, cache;
+	struct data_options loading;
 };
 
 static volatile sig_atomic_t stop;
@@ -20,17 +21,14 @@ static void on_signal(int number)
 	stop = 1;
 }
 
-enum { KEY_STUDENT = 0x1001, KEY_TEACHER, KEY_FEATURES, KEY_DATA, KEY_WORKERS, KEY_CACHE };
+enum { KEY_STUDENT = 0x1001, KEY_TEACHER, KEY_FEATURES, KEY_DATA };
 
 static const struct argp_option table[] = {
 	{"student", KEY_STUDENT, "FILE", 0, "Weights of the student", 0},
 	{"teacher", KEY_TEACHER, "FILE", 0, "Weights of the teacher", 0},
 	{"features", KEY_FEATURES, "FILE", 0, "Its features instead; - is standard input", 0},
 	{"data", KEY_DATA, "FILE", 0, "Images the student will train on", 0},
-	{"output", 'o', "FILE", 0, "Calibration to write; - is standard output", 0},
-	{"workers", KEY_WORKERS, "N", 0, "Threads that make batches (default: 0 for small images)",
-		0},
-	{"cache", KEY_CACHE, "MIB", 0, "Keep data up to this size in memory (default 4096)", 0},
+	{"output", 'o', "FILE", 0, "Calibration to write; - is standard output", 0}, DATA_OPTIONS,
 	RECIPE_OPTIONS, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -46,12 +44,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o':
 		o->out = arg;
 		return 0;
-	case KEY_WORKERS:
-		o->workers = cli_integer(state, "--workers", arg, 0, 1024);
-		return 0;
-	case KEY_CACHE:
-		o->cache = cli_integer(state, "--cache", arg, 0, 1 << 30);
-		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is not expected", arg);
 		return 0;
@@ -62,6 +54,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 					  "--features are needed");
 		return 0;
 	}
+	if (!data_option(&o->loading, key, arg, state))
+		return 0;
 	return recipe_option(&o->recipe, key, arg, state);
 }
 
@@ -96,7 +90,7 @@ static int open_inputs(struct session *r)
 
 	TRY(h5_open(&r->student, o->student, "weights"));
 	TRY(provenance_input(&cli.provenance, r->student));
-	TRY(dataset_open(&r->data, o->data, (size_t)o->cache << 20));
+	TRY(data_open(&r->data, &o->loading, o->data, 0));
 	TRY(provenance_input(&cli.provenance, r->data->file));
 	if (o->teacher) {
 		TRY(weights_open(&r->teacher, &f, &source, r->device));
@@ -128,7 +122,7 @@ static int write_map(const struct session *r)
 
 static int worker_threads(const struct session *r)
 {
-	return r->o->workers >= 0 ? (int)r->o->workers : r->trainer->student->config.image > 48;
+	return data_workers(&r->o->loading, r->trainer->student->config.image);
 }
 
 static void print_memory(const struct session *r)
@@ -169,7 +163,6 @@ static int work(struct session *r)
 	TRY(recipe_apply(&r->o->recipe, &r->settings));
 	TRY(adjust(&r->settings));
 	TRY(cli_open_device(&r->device));
-	cli.provenance.device = r->device->name;
 	cli.provenance.settings = settings_text(&r->settings);
 	TRY(open_inputs(r));
 	in.seed = cli.seed;
@@ -210,7 +203,7 @@ int main(int argc, char **argv)
 		"Example:\n"
 		"  calibrate --student s.h5 --teacher t.h5 --data train.h5 --set lr=3e-3 -o c.h5\n",
 		0, 0, 0};
-	struct options o = {.workers = -1, .cache = 4096};
+	struct options o = {.loading = DATA_DEFAULT};
 
 	cli_start(&argp, argc, argv, &o,
 		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON);

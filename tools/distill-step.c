@@ -1,6 +1,7 @@
 /* Trains a network: the task alone, or with a teacher by one of the methods. */
 #include "lib/base/error.h"
 #include "lib/cli/cli.h"
+#include "lib/cli/data_options.h"
 #include "lib/cli/recipe.h"
 #include "lib/models/weights.h"
 #include "lib/train/job_end.h"
@@ -14,10 +15,11 @@ struct options {
 	const char *init, *data, *teacher, *features, *calibration, *state, *out, *valid, *best,
 		*metrics;
 	struct recipe recipe;
+	struct data_options loading;
 	char *made[RECIPE_MAX]; /* settings of the short options, freed at the end */
 	int n_made;
 	double save_every, stop_before;
-	int64_t stop_after, workers, cache;
+	int64_t stop_after;
 	int profile;
 };
 
@@ -56,8 +58,6 @@ enum {
 	KEY_SAVE_EVERY,
 	KEY_STOP_AFTER,
 	KEY_STOP_BEFORE,
-	KEY_WORKERS,
-	KEY_CACHE,
 	KEY_PROFILE,
 	KEY_NO_GRAPH,
 };
@@ -73,7 +73,8 @@ static const struct argp_option table[] = {
 	{"valid", KEY_VALID, "FILE", 0, "Images to validate on", 0},
 	{"best", KEY_BEST, "FILE", 0, "Weights of the best validation", 0},
 	{"metrics", KEY_METRICS, "FILE", 0, "Losses and rates, a line per step and epoch (TSV)", 0},
-	RECIPE_OPTIONS, {"method", KEY_METHOD, "NAME", 0, "Short for --set method=NAME", 1},
+	DATA_OPTIONS, RECIPE_OPTIONS,
+	{"method", KEY_METHOD, "NAME", 0, "Short for --set method=NAME", 1},
 	{"epochs", KEY_EPOCHS, "N", 0, "Short for --set epochs=N", 1},
 	{"steps", KEY_STEPS, "N", 0, "Short for --set steps=N", 1},
 	{"batch", KEY_BATCH, "N", 0, "Short for --set batch=N", 1},
@@ -85,9 +86,6 @@ static const struct argp_option table[] = {
 		"Stop after N steps of this run as if asked to by a signal", 2},
 	{"stop-before", KEY_STOP_BEFORE, "SECONDS", 0,
 		"Stop so long before the end of the Slurm job that this is", 2},
-	{"workers", KEY_WORKERS, "N", 0, "Threads that make batches (default: 0 for small images)",
-		2},
-	{"cache", KEY_CACHE, "MIB", 0, "Keep data up to this size in memory (default 4096)", 2},
 	{"no-cuda-graph", KEY_NO_GRAPH, 0, 0,
 		"On a GPU, launch ops one by one; the bits are the same", 2},
 	{"profile", KEY_PROFILE, 0, 0, "Print the seconds per op to stdout at the end", 2}, {0}};
@@ -144,12 +142,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_STOP_BEFORE:
 		o->stop_before = cli_number(state, "--stop-before", arg, 0, 1e9);
 		return 0;
-	case KEY_WORKERS:
-		o->workers = cli_integer(state, "--workers", arg, 0, 1024);
-		return 0;
-	case KEY_CACHE:
-		o->cache = cli_integer(state, "--cache", arg, 0, 1 << 30);
-		return 0;
 	case KEY_NO_GRAPH:
 		device_use_graphs(0);
 		return 0;
@@ -170,6 +162,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	}
 	if (!shorthand(o, key, arg, state))
+		return 0;
+	if (!data_option(&o->loading, key, arg, state))
 		return 0;
 	return recipe_option(&o->recipe, key, arg, state);
 }
@@ -208,10 +202,10 @@ static int open_inputs(struct training *r)
 		r->settings.train.valid_every < 1 ? 1 : r->settings.train.valid_every;
 	TRY(h5_open(&r->init, o->init, "weights"));
 	TRY(take_input(r, "init", r->init));
-	TRY(dataset_open(&r->data, o->data, (size_t)o->cache << 20));
+	TRY(data_open(&r->data, &o->loading, o->data, 0));
 	TRY(take_input(r, "data", r->data->file));
 	if (o->valid) {
-		TRY(dataset_open(&r->valid, o->valid, (size_t)o->cache << 20));
+		TRY(data_open(&r->valid, &o->loading, o->valid, 0));
 		TRY(take_input(r, "valid", r->valid->file));
 	}
 	if (o->teacher && r->settings.distill.method != METHOD_TASK) {
@@ -265,7 +259,7 @@ static int make_trainer(struct training *r)
 
 static int worker_threads(const struct training *r)
 {
-	return r->o->workers >= 0 ? (int)r->o->workers : r->trainer->student->config.image > 48;
+	return data_workers(&r->o->loading, r->trainer->student->config.image);
 }
 
 /* Batches in flight; those of a validation beside those of training. */
@@ -392,7 +386,6 @@ static int work(struct training *r)
 			"method=task has no use for a teacher: leave it out, or set a method that "
 			"has (--method wsab, logits, feature or rc)");
 	TRY(cli_open_device(&r->device));
-	cli.provenance.device = r->device->name;
 	cli.provenance.settings = settings_text(&r->settings);
 	TRY(open_inputs(r));
 	TRY(make_trainer(r));
@@ -436,7 +429,7 @@ int main(int argc, char **argv)
 		"same "
 		"command goes on to the same bytes. --dry-run prints the memory that is needed.\n",
 		0, 0, 0};
-	struct options o = {.save_every = 60, .stop_before = -1, .workers = -1, .cache = 4096};
+	struct options o = {.save_every = 60, .stop_before = -1, .loading = DATA_DEFAULT};
 	int status;
 
 	cli_start(&argp, argc, argv, &o,

@@ -2,6 +2,7 @@
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
 #include "lib/cli/cli.h"
+#include "lib/cli/data_options.h"
 #include "lib/cli/recipe.h"
 #include "lib/models/weights.h"
 #include "lib/train/evaluate.h"
@@ -15,7 +16,8 @@ struct options {
 	const char *columns[64];
 	int n_columns;
 	struct recipe recipe;
-	int64_t batch, workers, cache;
+	struct data_options loading;
+	int64_t batch;
 	double min;
 };
 
@@ -29,8 +31,6 @@ enum {
 	KEY_PER_CLASS,
 	KEY_COLUMN,
 	KEY_BATCH,
-	KEY_WORKERS,
-	KEY_CACHE,
 	KEY_MIN,
 };
 
@@ -44,9 +44,8 @@ static const struct argp_option table[] = {
 	{"per-class", KEY_PER_CLASS, "FILE", 0, "Write hits per class (TSV)", 0},
 	{"column", KEY_COLUMN, "KEY=VALUE", 0, "One more column of the row", 0},
 	{"batch", KEY_BATCH, "N", 0, "Images a step (default 100)", 0},
-	{"workers", KEY_WORKERS, "N", 0, "Threads that decode (default 1)", 0},
-	{"cache", KEY_CACHE, "MIB", 0, "Keep data up to this size in memory (default 4096)", 0},
-	{"min", KEY_MIN, "PERCENT", 0, "Exit 1 when top-1 is below this", 0}, RECIPE_OPTIONS, {0}};
+	{"min", KEY_MIN, "PERCENT", 0, "Exit 1 when top-1 is below this", 0}, DATA_OPTIONS,
+	RECIPE_OPTIONS, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -67,12 +66,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_BATCH:
 		o->batch = cli_integer(state, "--batch", arg, 1, 65536);
 		return 0;
-	case KEY_WORKERS:
-		o->workers = cli_integer(state, "--workers", arg, 0, 1024);
-		return 0;
-	case KEY_CACHE:
-		o->cache = cli_integer(state, "--cache", arg, 0, 1 << 30);
-		return 0;
 	case KEY_MIN:
 		o->min = cli_number(state, "--min", arg, 0, 100);
 		return 0;
@@ -90,6 +83,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--best, --predictions and --dry-run go with --weights");
 		return 0;
 	}
+	if (!data_option(&o->loading, key, arg, state))
+		return 0;
 	return recipe_option(&o->recipe, key, arg, state);
 }
 
@@ -102,13 +97,18 @@ struct judged {
 	double seconds;
 };
 
+static int worker_threads(const struct options *o, const struct evaluator *e)
+{
+	return data_workers(&o->loading, e->network->config.image);
+}
+
 static void print_memory(const struct options *o, const struct settings *s,
 	const struct dataset *data, const struct evaluator *e, const struct predictions *p)
 {
 	int64_t logits =
 		p ? e->limit * (e->network->config.classes * (int64_t)sizeof(real) + 1) : 0;
 	const struct memory_part parts[] = {{"parameters", model_bytes(e->network->model, 0)},
-		{"evaluation", evaluate_bytes(e, data, &s->augment, (int)o->workers)},
+		{"evaluation", evaluate_bytes(e, data, &s->augment, worker_threads(o, e))},
 		{"predictions", logits}, {"data", dataset_bytes(data)}};
 
 	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
@@ -136,8 +136,8 @@ static int evaluate_all(const struct options *o, const struct settings *s, struc
 	TRY(evaluator_bind(e, NULL));
 	if (p)
 		TRY(predictions_begin(p, e->limit, e->network->config.classes));
-	return evaluate(
-		e, data, &s->augment, (int)o->workers, &j->scores, p ? predictions_add : NULL, p);
+	return evaluate(e, data, &s->augment, worker_threads(o, e), &j->scores,
+		p ? predictions_add : NULL, p);
 }
 
 static int judge(const struct options *o, const struct settings *s, const struct device *d,
@@ -261,7 +261,6 @@ static int work(const struct options *o, struct dataset *data, struct prediction
 
 	TRY(recipe_apply(&o->recipe, &s));
 	TRY(cli_open_device(&d));
-	cli.provenance.device = d->name;
 	cli.provenance.settings = settings_text(&s);
 	TRY(provenance_input(&cli.provenance, data->file));
 	if (o->score) {
@@ -284,8 +283,7 @@ static int run(const struct options *o)
 	struct dataset *data;
 	int status;
 
-	/* a part of the images is read, not all */
-	TRY(dataset_open(&data, o->data, cli.part.count ? 0 : (size_t)o->cache << 20));
+	TRY(data_open(&data, &o->loading, o->data, cli.part.count > 0));
 	status = work(o, data, &p);
 	predictions_release(&p);
 	dataset_close(data);
@@ -306,7 +304,7 @@ int main(int argc, char **argv)
 		"--part I/N writes the predictions of the I-th of N slices and prints no row: "
 		"join-parts puts them together, --score judges the whole.\n",
 		0, 0, 0};
-	struct options o = {.batch = 100, .workers = 1, .cache = 4096};
+	struct options o = {.batch = 100, .loading = DATA_DEFAULT};
 
 	cli_start(&argp, argc, argv, &o,
 		CLI_DEVICE | CLI_THREADS | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON | CLI_PART);

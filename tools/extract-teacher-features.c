@@ -2,6 +2,7 @@
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
 #include "lib/cli/cli.h"
+#include "lib/cli/data_options.h"
 #include "lib/cli/recipe.h"
 #include "lib/io/join.h"
 #include "lib/models/weights.h"
@@ -13,17 +14,15 @@
 struct options {
 	const char *teacher, *data, *out;
 	struct recipe recipe;
-	int64_t workers, cache;
+	struct data_options loading;
 };
 
-enum { KEY_TEACHER = 0x1001, KEY_DATA, KEY_WORKERS, KEY_CACHE };
+enum { KEY_TEACHER = 0x1001, KEY_DATA };
 
 static const struct argp_option table[] = {
 	{"teacher", KEY_TEACHER, "FILE", 0, "Weights of the teacher", 0},
 	{"data", KEY_DATA, "FILE", 0, "Images the student will train on", 0},
-	{"output", 'o', "FILE", 0, "Features to write; - is standard output", 0},
-	{"workers", KEY_WORKERS, "N", 0, "Threads that make batches (default 1)", 0},
-	{"cache", KEY_CACHE, "MIB", 0, "Keep data up to this size in memory (default 4096)", 0},
+	{"output", 'o', "FILE", 0, "Features to write; - is standard output", 0}, DATA_OPTIONS,
 	RECIPE_OPTIONS, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -40,12 +39,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o':
 		o->out = arg;
 		return 0;
-	case KEY_WORKERS:
-		o->workers = cli_integer(state, "--workers", arg, 0, 1024);
-		return 0;
-	case KEY_CACHE:
-		o->cache = cli_integer(state, "--cache", arg, 0, 1 << 30);
-		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is not expected", arg);
 		return 0;
@@ -54,6 +47,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--teacher, --data and --output are needed");
 		return 0;
 	}
+	if (!data_option(&o->loading, key, arg, state))
+		return 0;
 	return recipe_option(&o->recipe, key, arg, state);
 }
 
@@ -89,7 +84,7 @@ static void batches_of(const struct extraction *x, struct batches_settings *b)
 		.limit = x->mixing ? t->limit : 0,
 		.first = x->mixing ? t->first : 0,
 		.seed = cli.seed,
-		.workers = (int)x->o->workers};
+		.workers = data_workers(&x->o->loading, x->teacher->config.image)};
 
 	b->augment.size = x->teacher->config.image;
 	/* with mixing an epoch has an order, of which a part takes some batches */
@@ -233,20 +228,17 @@ static int work(struct extraction *x)
 {
 	struct weights_source source = {.path = x->o->teacher};
 	struct batches_settings b;
-	size_t cache = (size_t)x->o->cache << 20;
 	struct h5 *f;
 
 	TRY(recipe_apply(&x->o->recipe, &x->settings));
 	TRY(cli_open_device(&x->device));
-	cli.provenance.device = x->device->name;
 	cli.provenance.settings = settings_text(&x->settings);
 	TRY(weights_open(&x->teacher, &f, &source, x->device));
 	TRY(provenance_input(&cli.provenance, f));
 	TRY(h5_content_hash(f, x->weights));
 	h5_close(&f);
 	x->mixing = features_mixing(&x->settings);
-	/* a part of the images is read, not all */
-	TRY(dataset_open(&x->data, x->o->data, cli.part.count && !x->mixing ? 0 : cache));
+	TRY(data_open(&x->data, &x->o->loading, x->o->data, cli.part.count && !x->mixing));
 	TRY(provenance_input(&cli.provenance, x->data->file));
 	TRY(check(x));
 	TRY(build(x));
@@ -294,7 +286,7 @@ int main(int argc, char **argv)
 		"--part I/N takes the I-th of N slices of the batches, for a job array: join-parts "
 		"--help shows one.\n",
 		0, 0, 0};
-	struct options o = {.workers = 1, .cache = 4096};
+	struct options o = {.loading = DATA_DEFAULT};
 
 	cli_start(&argp, argc, argv, &o,
 		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_PROVENANCE | CLI_JSON |
