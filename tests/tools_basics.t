@@ -116,6 +116,16 @@ run_with()
 	done
 }
 
+@test "arguments that a tool has no use for are refused" {
+	for tool in bench-step calibrate distill-step eval-cls extract-teacher-features init-weights \
+		subclone-weights; do
+		expect 64 "$tool" extra
+		message "^$tool: 'extra' is not expected"
+	done
+	expect 64 diff-tensors images.h5 images.h5 extra
+	message "^diff-tensors: 'extra' is not expected"
+}
+
 @test "help names every option with a word on it" {
 	for tool in $(tools); do
 		expect 0 "$tool" --help

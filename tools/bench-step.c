@@ -50,9 +50,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_PROFILE:
 		o->profile = 1;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is not expected", arg);
-		return 0;
 	case ARGP_KEY_END:
 		if (!o->arch)
 			argp_error(state, "--arch is needed");

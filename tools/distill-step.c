@@ -148,9 +148,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_PROFILE:
 		o->profile = 1;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is not expected", arg);
-		return 0;
 	case ARGP_KEY_END:
 		if (!o->init || !o->data || (!o->out && !cli.dry_run))
 			argp_error(state, "--init, --data and --output are needed");

@@ -69,9 +69,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_MIN:
 		o->min = cli_number(state, "--min", arg, 0, 100);
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is not expected", arg);
-		return 0;
 	case ARGP_KEY_END:
 		if (!o->data || !o->weights == !o->score)
 			argp_error(state, "--data and either --weights or --score are needed");

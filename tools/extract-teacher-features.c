@@ -39,9 +39,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'o':
 		o->out = arg;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is not expected", arg);
-		return 0;
 	case ARGP_KEY_END:
 		if (!o->teacher || !o->data || (!o->out && !cli.dry_run))
 			argp_error(state, "--teacher, --data and --output are needed");

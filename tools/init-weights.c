@@ -52,9 +52,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_LIST:
 		o->list = 1;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is not expected", arg);
-		return 0;
 	case ARGP_KEY_END:
 		if (!o->list && ((!o->arch && !o->from) || !o->out))
 			argp_error(state, "--arch or --from, and --output are needed, or --list");

@@ -49,8 +49,9 @@ extern struct cli cli;
 
 /*
  * Parses: argp as in glibc with doc "What it does.\vExamples: ..."; the standard options chosen by
- * `options` are added as a child. Sets the locale, signal dispositions, thread count and level
- * of the instruction set (lib/program/blas.h), and fills cli.provenance.
+ * `options` are added as a child, which refuses arguments that the tool's parser leaves. Sets the
+ * locale, signal dispositions, thread count and level of the instruction set
+ * (lib/program/blas.h), and fills cli.provenance.
  */
 void cli_start(const struct argp *argp, int argc, char **argv, void *settings, unsigned options);
 

@@ -91,6 +91,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'v':
 		cli.verbose = 1;
 		return 0;
+	case ARGP_KEY_ARGS: /* the tool has no use for it */
+		argp_error(state, "'%s' is not expected", state->argv[state->next]);
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
