@@ -321,6 +321,18 @@ static void clear_rest(const struct conv2d *p, real *dx)
 	}
 }
 
+/* dx of dy, the panels of the weight being in work. */
+static void run_back(
+	const struct conv2d *p, struct conv *s, real *dx, int acc, const real *dy, real *work)
+{
+	s->x = dy;
+	s->y = dx;
+	s->panel = work;
+	s->rows = work + panels_size(p);
+	s->add = acc;
+	conv_run(s);
+}
+
 static void patches_back(
 	const struct conv2d *p, real *dx, int acc, const real *dy, const real *weight, real *work)
 {
@@ -342,12 +354,7 @@ static void patches_back(
 
 		pack_panels(&pack, work + di * s.panel_step);
 	}
-	s.x = dy;
-	s.y = dx;
-	s.panel = work;
-	s.rows = work + panels_size(p);
-	s.add = acc;
-	conv_run(&s);
+	run_back(p, &s, dx, acc, dy, work);
 }
 
 static void input_back(
@@ -367,12 +374,7 @@ static void input_back(
 		.weight = weight + taps - 1};
 
 	pack_panels(&pack, work);
-	s.x = dy;
-	s.y = dx;
-	s.panel = work;
-	s.rows = work + panels_size(p);
-	s.add = acc;
-	conv_run(&s);
+	run_back(p, &s, dx, acc, dy, work);
 }
 
 void conv2d_backward_fast(const struct conv2d *p, real *dx, int acc, real *dweight, real *dbias,

@@ -1,6 +1,5 @@
 #include "kernels/directions.h"
-
-#define SMALL 16384 /* elements below which one thread is faster */
+#include "kernels/rows.h"
 
 /* Rows of one token in (b, L, C) and, for direction 0, in (b, K, L, C); others follow by step. */
 struct place {
@@ -19,20 +18,6 @@ static int64_t tokens(const struct directions *p)
 	return p->batch * p->len;
 }
 
-/* to = a x, or added to it */
-static void row_scaled(int64_t n, real *to, int acc, const real *x, real a)
-{
-	if (acc) {
-#pragma omp simd
-		for (int64_t c = 0; c < n; c++)
-			to[c] += a * x[c];
-	} else {
-#pragma omp simd
-		for (int64_t c = 0; c < n; c++)
-			to[c] = a * x[c];
-	}
-}
-
 /* to = a (x_0 + x_1 + ...), or added to it: the directions of one token */
 static void row_sum(
 	const struct directions *p, struct place at, real *to, int acc, const real *x, real a)
@@ -44,7 +29,7 @@ static void row_sum(
 void merge_directions_forward(const struct directions *p, real *y, const real *x, const real *o,
 	const struct drop_path *drop)
 {
-#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > SMALL)
+#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > ROWS_SMALL)
 	for (int64_t i = 0; i < tokens(p); i++) {
 		struct place at = place_of(p, i);
 		real scale = drop_path_scale(drop, p->rate, p->layer, at.b);
@@ -57,7 +42,7 @@ void merge_directions_forward(const struct directions *p, real *y, const real *x
 void merge_directions_backward(const struct directions *p, real *dx, int acc_x, real *d_o,
 	int acc_o, const real *dy, const struct drop_path *drop)
 {
-#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > SMALL)
+#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > ROWS_SMALL)
 	for (int64_t i = 0; i < tokens(p); i++) {
 		struct place at = place_of(p, i);
 		real scale = drop_path_scale(drop, p->rate, p->layer, at.b);
@@ -71,7 +56,7 @@ void merge_directions_backward(const struct directions *p, real *dx, int acc_x, 
 
 void tap_resid_forward(const struct directions *p, real *s, const real *x, const real *o)
 {
-#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > SMALL)
+#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > ROWS_SMALL)
 	for (int64_t i = 0; i < tokens(p); i++) {
 		struct place at = place_of(p, i);
 
@@ -89,7 +74,7 @@ void tap_resid_forward(const struct directions *p, real *s, const real *x, const
 void tap_resid_backward(
 	const struct directions *p, real *dx, int acc_x, real *d_o, int acc_o, const real *ds)
 {
-#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > SMALL)
+#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > ROWS_SMALL)
 	for (int64_t i = 0; i < tokens(p); i++) {
 		struct place at = place_of(p, i);
 
@@ -103,7 +88,7 @@ void tap_resid_backward(
 
 void mean_directions_forward(const struct directions *p, real *m, const real *s)
 {
-#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > SMALL)
+#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > ROWS_SMALL)
 	for (int64_t i = 0; i < tokens(p); i++)
 		row_sum(p, place_of(p, i), m, 0, s, (real)1 / p->directions);
 }
@@ -112,7 +97,7 @@ void mean_directions_backward(const struct directions *p, real *ds, int acc, con
 {
 	if (!ds)
 		return;
-#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > SMALL)
+#pragma omp parallel for schedule(static) if (tokens(p) * p->dim > ROWS_SMALL)
 	for (int64_t i = 0; i < tokens(p); i++) {
 		struct place at = place_of(p, i);
 

@@ -53,6 +53,13 @@ tensor mlp_call(struct program *p, const struct mlp_params *m, tensor x)
 	return linear_call(p, &m->fc2, gelu(p, h));
 }
 
+tensor token_at(struct program *p, tensor tokens, int64_t index)
+{
+	tensor t = slice_tokens(p, tokens, index, 1);
+
+	return program_reshape(p, t, 2, (int64_t[]){t->shape[0], tensor_last(t)});
+}
+
 real block_drop_path(const struct network_config *c, int64_t layer)
 {
 	return c->depth > 1 ? (real)(c->drop_path * layer / (c->depth - 1)) : 0;

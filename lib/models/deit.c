@@ -95,30 +95,21 @@ static tensor embed(const struct network *n, struct program *p, tensor image)
 	return add_rows(p, x, program_param(p, d->pos));
 }
 
-/* (B, 1, C) token at index -> (B, classes) */
-static tensor head(struct program *p, const struct linear_params *l, tensor tokens, int64_t index)
-{
-	tensor y = linear_call(p, l, slice_tokens(p, tokens, index, 1));
-
-	return program_reshape(p, y, 2, (int64_t[]){y->shape[0], tensor_last(y)});
-}
-
 static void finish(const struct network *n, struct program *p, tensor x,
 	const struct network_want *want, struct network_out *out)
 {
 	const struct deit *d = n->params;
-	tensor cls;
 
 	program_scope(p, "head");
 	out->last = x;
 	out->tokens = norm_call(p, &d->norm, x, EPS);
-	cls = slice_tokens(p, out->tokens, 0, 1);
-	out->pooled = program_reshape(p, cls, 2, (int64_t[]){cls->shape[0], tensor_last(cls)});
+	out->pooled = token_at(p, out->tokens, 0);
 	if (want->no_head)
 		return;
 	out->logits = linear_call(p, &d->head, out->pooled);
 	if (d->dist)
-		out->logits = mean_of_two(p, out->logits, head(p, &d->head_dist, out->tokens, 1));
+		out->logits = mean_of_two(
+			p, out->logits, linear_call(p, &d->head_dist, token_at(p, out->tokens, 1)));
 }
 
 void deit_build(struct network *n, struct program *p, tensor image, const struct network_want *want,

@@ -37,6 +37,9 @@ tensor linear_call(struct program *p, const struct linear_params *l, tensor x);
 /* fc2(gelu(fc1(norm(x)))): the branch, not yet added */
 tensor mlp_call(struct program *p, const struct mlp_params *m, tensor x);
 
+/* (B, L, C) -> (B, C): the token at index */
+tensor token_at(struct program *p, tensor tokens, int64_t index);
+
 /* Stochastic depth's rate of a block. */
 real block_drop_path(const struct network_config *c, int64_t layer);
 

@@ -243,13 +243,11 @@ static void finish(const struct network *n, struct program *p, tensor x,
 	const struct network_want *want, struct network_out *out)
 {
 	const struct vim *v = n->params;
-	tensor cls;
 
 	program_scope(p, "head");
 	out->last = x;
 	out->tokens = any_norm(p, &v->norm, x, n->config.layer_norm ? EPS_ADDED : EPS_BLOCK);
-	cls = slice_tokens(p, out->tokens, network_class_index(&n->config), 1);
-	out->pooled = program_reshape(p, cls, 2, (int64_t[]){cls->shape[0], tensor_last(cls)});
+	out->pooled = token_at(p, out->tokens, network_class_index(&n->config));
 	if (!want->no_head)
 		out->logits = linear_call(p, &v->head, out->pooled);
 }
