@@ -17,22 +17,10 @@
 #include "tests/folder.h"
 #include "tests/tap.h"
 
-static char folder[] = "/tmp/io_atomic-XXXXXX";
-
-static const char *in_folder(const char *name)
-{
-	static char path[4][200];
-	static int turn;
-
-	turn = (turn + 1) % 4;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", folder, name);
-	return path[turn];
-}
-
 /* Entries of the folder. */
 static int entries(void)
 {
-	DIR *d = opendir(folder);
+	DIR *d = opendir(test_folder());
 	int n = 0;
 
 	for (struct dirent *e; (e = readdir(d));)
@@ -178,7 +166,7 @@ static void atomic(void)
 	diag("%s", error_message());
 	ok(h5_create(&f, in_folder("none/x.h5"), "weights") == STATUS_CANTCREATE,
 		"in no folder: 73");
-	ok(h5_create(&f, folder, "weights") == STATUS_CANTCREATE, "a folder: 73");
+	ok(h5_create(&f, test_folder(), "weights") == STATUS_CANTCREATE, "a folder: 73");
 	ok(h5_create(&f, "/dev/full", "weights") == 0 && !write_case(f, 0) &&
 			h5_commit(&f) == STATUS_IO && !f,
 		"/dev/full: 74");
@@ -387,8 +375,6 @@ static void provenance(void)
 int main(void)
 {
 	signal(SIGXFSZ, SIG_IGN);
-	if (!mkdtemp(folder))
-		return 1;
 	hashes();
 	known_hash();
 	atomic();
@@ -402,6 +388,6 @@ int main(void)
 	flipped();
 	provenance();
 	if (!getenv("KEEP"))
-		remove_folder(folder);
+		remove_folder(test_folder());
 	return done();
 }

@@ -8,18 +8,6 @@
 #include "tests/folder.h"
 #include "tests/tap.h"
 
-static char folder[] = "/tmp/io_h5-XXXXXX";
-
-static const char *in_folder(const char *name)
-{
-	static char path[4][200];
-	static int turn;
-
-	turn = (turn + 1) % 4;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", folder, name);
-	return path[turn];
-}
-
 static int good(int status, const char *what)
 {
 	ok(status == 0, "%s", what);
@@ -31,8 +19,8 @@ static int good(int status, const char *what)
 /* The status is the one wanted and the message begins with the path. */
 static void refused(int status, int wanted, const char *what)
 {
-	ok(status == wanted && !strncmp(error_message(), folder, strlen(folder)), "%s: %d", what,
-		wanted);
+	ok(status == wanted && !strncmp(error_message(), test_folder(), strlen(test_folder())),
+		"%s: %d", what, wanted);
 	diag("%d: %s", status, error_message());
 }
 
@@ -220,13 +208,11 @@ static void scalars_empty_text(void)
 
 int main(void)
 {
-	if (!mkdtemp(folder))
-		return 1;
 	every_type();
 	conversions();
 	rows_and_growth();
 	scalars_empty_text();
 	if (!getenv("KEEP"))
-		remove_folder(folder);
+		remove_folder(test_folder());
 	return done();
 }

@@ -11,18 +11,6 @@
 #define ROWS 5000
 #define WIDE 300
 
-static char folder[] = "/tmp/io_join-XXXXXX";
-
-static char *in_folder(const char *name)
-{
-	static char path[8][200];
-	static int turn;
-
-	turn = (turn + 1) % 8;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", folder, name);
-	return path[turn];
-}
-
 /* Chunks of a given size and deflated; chosen ones; growing; axes, words and units; attributes. */
 static int fill(struct h5 *f, int64_t first, int64_t count)
 {
@@ -120,7 +108,7 @@ static void joined(int n)
 		char name[40];
 
 		snprintf(name, sizeof(name), "%d/%d", i + 1, n);
-		path[i] = memory_format("%s/%d-of-%d.h5", folder, i + 1, n);
+		path[i] = memory_format("%s/%d-of-%d.h5", test_folder(), i + 1, n);
 		if (!status)
 			status = make(path[i], name);
 	}
@@ -213,8 +201,6 @@ int main(void)
 {
 	struct h5 *f;
 
-	if (!mkdtemp(folder))
-		return 1;
 	joined(1);
 	joined(3);
 	joined(40);
@@ -228,6 +214,6 @@ int main(void)
 	wrong("class", "2.h5: its class_names differ from those of");
 	wrong("classes", "2.h5: its class_names differ from those of");
 	wrong("scalar", "1.h5: scalar is a scalar, which cannot be joined");
-	remove_folder(folder);
+	remove_folder(test_folder());
 	return done();
 }

@@ -6,6 +6,7 @@
 #include "lib/io/checkpoint.h"
 #include "lib/io/safetensors.h"
 #include "tests/checkpoint_values.h"
+#include "tests/folder.h"
 #include "tests/tap.h"
 
 #define FOLDER "tests/golden/checkpoints/"
@@ -203,20 +204,9 @@ static int index_status(const char *text)
 	return status;
 }
 
-static char folder[] = "/tmp/io_safetensors.XXXXXX";
-
-static const char *at(const char *name)
-{
-	static char path[4][256];
-	static int i;
-
-	snprintf(path[i = (i + 1) % 4], sizeof(path[0]), "%s/%s", folder, name);
-	return path[i];
-}
-
 static void put(const char *name, const void *data, size_t size)
 {
-	FILE *f = fopen(at(name), "wb");
+	FILE *f = fopen(in_folder(name), "wb");
 
 	fwrite(data, 1, size, f);
 	fclose(f);
@@ -230,7 +220,7 @@ static void put_text(const char *name, const char *text)
 static int open_status(const char *name)
 {
 	struct checkpoint *c;
-	int status = checkpoint_open(&c, at(name), NULL);
+	int status = checkpoint_open(&c, in_folder(name), NULL);
 
 	checkpoint_close(&c);
 	return status;
@@ -277,7 +267,7 @@ static void test_shards(void)
 	put_text("i3", "{\"weight_map\":{\"a\":\"s9\"}}");
 	ok(open_status("i3") == STATUS_NOINPUT, "a shard that is not there: 66");
 	put_text("i4", "{\"metadata\":{\"total_size\":9},\"weight_map\":{\"a\":\"s1\"}}");
-	ok(!checkpoint_open(&c, at("i4"), NULL) && checkpoint_note(c, 0) &&
+	ok(!checkpoint_open(&c, in_folder("i4"), NULL) && checkpoint_note(c, 0) &&
 			strstr(checkpoint_note(c, 0), "9 bytes"),
 		"a wrong total is noted");
 	checkpoint_close(&c);
@@ -288,14 +278,14 @@ static void test_paths(void)
 	struct checkpoint *c;
 
 	ok(open_status("nothing") == STATUS_NOINPUT, "no such file: 66");
-	ok(checkpoint_open(&c, folder, NULL) == STATUS_DATA, "a folder: 65");
+	ok(checkpoint_open(&c, test_folder(), NULL) == STATUS_DATA, "a folder: 65");
 	ok(checkpoint_open(&c, "/dev/null", NULL) == STATUS_DATA, "a device: 65");
 	put("empty", "", 0);
 	ok(open_status("empty") == STATUS_DATA, "an empty file: 65");
 	put("hdf5", "\x89HDF\r\n\x1a\n        ", 16);
 	ok(open_status("hdf5") == STATUS_DATA && strstr(error_message(), "HDF5"), "HDF5 is named");
 	put("s", file, make("{" A "}", 8));
-	ok(checkpoint_open(&c, at("s"), "model") == STATUS_DATA,
+	ok(checkpoint_open(&c, in_folder("s"), "model") == STATUS_DATA,
 		"a key for a safetensors file: 65");
 }
 
@@ -349,41 +339,37 @@ static void test_writer(void)
 	struct checkpoint *c;
 	const struct tensor_view *v;
 	char buffer[32];
-	int status = safetensors_create(&w, at("out"), items, 5, metadata);
+	int status = safetensors_create(&w, in_folder("out"), items, 5, metadata);
 
 	ok(!status && !strcmp(items[0].name, "long") && !strcmp(items[1].name, "a") &&
 			!strcmp(items[2].name, "none") && !strcmp(items[3].name, "z") &&
 			!strcmp(items[4].name, "b"),
 		"the writer orders by width, then name");
-	ok(access(at("out"), F_OK) != 0, "nothing is there before the commit");
+	ok(access(in_folder("out"), F_OK) != 0, "nothing is there before the commit");
 	for (int i = 0; i < 5 && !status; i++)
 		status = safetensors_write(w, data + items[i].offset, items[i].bytes);
 	ok(!status && !safetensors_commit(&w), "written");
-	ok(!checkpoint_open(&c, at("out"), NULL) && checkpoint_count(c) == 5, "read again");
+	ok(!checkpoint_open(&c, in_folder("out"), NULL) && checkpoint_count(c) == 5, "read again");
 	v = checkpoint_find(c, "b");
 	ok(v && v->type == NUMBER_BF16 && v->shape[0] == 3 && !checkpoint_raw(c, v, buffer) &&
 			!memcmp(buffer, data + 20, 6),
 		"its bytes are those written");
 	checkpoint_close(&c);
-	ok(safetensors_create(&w, at("no/out"), items, 5, NULL) == STATUS_CANTCREATE,
+	ok(safetensors_create(&w, in_folder("no/out"), items, 5, NULL) == STATUS_CANTCREATE,
 		"a folder that is not there: 73");
 	status = safetensors_create(&w, "/dev/full", items + 4, 1, NULL);
 	if (!status)
 		status = safetensors_write(w, data, 6);
 	ok(!status && safetensors_commit(&w) == STATUS_IO, "a full device: 74");
-	status = safetensors_create(&w, at("half"), items, 5, NULL);
+	status = safetensors_create(&w, in_folder("half"), items, 5, NULL);
 	ok(!status && safetensors_write(w, data, 3) == STATUS_BUG,
 		"bytes of another size: refused");
 	safetensors_abort(&w);
-	ok(access(at("half"), F_OK) != 0, "an abandoned file leaves nothing");
+	ok(access(in_folder("half"), F_OK) != 0, "an abandoned file leaves nothing");
 }
 
 int main(void)
 {
-	char command[64];
-
-	if (!mkdtemp(folder))
-		return 1;
 	test_layout();
 	test_json();
 	test_numbers();
@@ -393,7 +379,6 @@ int main(void)
 	test_paths();
 	test_halves();
 	test_writer();
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	ok(system(command) == 0, "the folder is removed");
+	ok(!remove_folder(test_folder()), "the folder is removed");
 	return done();
 }

@@ -12,10 +12,8 @@
 #include "lib/io/h5.h"
 #include "lib/models/weights.h"
 #include "lib/train/settings.h"
+#include "tests/folder.h"
 #include "tests/tap.h"
-
-#include <dirent.h>
-#include <unistd.h>
 
 static uint64_t micro_state = 88172645463325252ull;
 
@@ -140,41 +138,6 @@ __attribute__((unused)) static int micro_settings(struct settings *s, const char
 }
 
 /* --- files --- */
-
-static char micro_folder[] = "/tmp/micro-XXXXXX";
-
-/* A path below a folder that micro_clean removes; four rotate. */
-__attribute__((unused)) static const char *micro_path(const char *name)
-{
-	static char paths[4][128];
-	static int at;
-
-	if (strstr(micro_folder, "XXXXXX")) {
-		const char *base = getenv("TMPDIR");
-
-		(void)base;
-		if (!mkdtemp(micro_folder))
-			exit(71);
-	}
-	at = (at + 1) % 4;
-	snprintf(paths[at], sizeof(paths[at]), "%s/%s", micro_folder, name);
-	return paths[at];
-}
-
-__attribute__((unused)) static void micro_clean(void)
-{
-	DIR *d = opendir(micro_folder);
-	struct dirent *e;
-	char path[512];
-
-	while (d && (e = readdir(d))) {
-		snprintf(path, sizeof(path), "%s/%s", micro_folder, e->d_name);
-		unlink(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(micro_folder);
-}
 
 /* An `images` file of the micro-world: n pictures, 48 classes; labels 0: without. */
 __attribute__((unused)) static int micro_images(

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "lib/models/convert.h"
 #include "lib/models/weights.h"
+#include "tests/folder.h"
 #include "tests/golden_values.h"
 
 struct golden {
@@ -46,8 +47,6 @@ static const struct golden goldens[] = {
 	{"vmamba-noz-tiny", {"vmamba", VMAMBA(1, 1, 2, 1), .image = 20, .dim = 8, .expand = 1,
 				    .state = 1, .mlp_ratio = 2, .noz = 1}},
 };
-
-static char folder[] = "/tmp/model_goldens.XXXXXX";
 
 static void quiet(const char *format, ...)
 {
@@ -268,12 +267,11 @@ static int import_file(
 
 static int load(struct running *r)
 {
-	struct weights_source source = {.with_gradients = 1};
-	char path[128], file[128];
+	const char *path = in_folder("loaded.h5");
+	struct weights_source source = {.path = path, .with_gradients = 1};
+	char file[128];
 	struct h5 *f;
 
-	snprintf(path, sizeof(path), "%s/%s.h5", folder, r->golden->name);
-	source.path = path;
 	snprintf(file, sizeof(file), GOLDEN "%s.safetensors", r->golden->name);
 	TRY(import_file(&r->golden->config, file, NULL, path));
 	TRY(weights_open(&r->net, &f, &source, r->device));
@@ -341,13 +339,11 @@ static const struct golden *golden_find(const char *name)
 /* Imports a checkpoint of a golden's network and opens what came of it; NULL when that fails. */
 static struct network *opened(const struct golden *g, const char *file, const char *key)
 {
-	struct weights_source source = {0};
+	const char *path = in_folder("opened.h5");
+	struct weights_source source = {.path = path};
 	struct network *n = NULL;
-	char path[128];
 	struct h5 *f;
 
-	snprintf(path, sizeof(path), "%s/opened.h5", folder);
-	source.path = path;
 	if (import_file(&g->config, file, key, path) ||
 		weights_open(&n, &f, &source, device_cpu())) {
 		diag("%s", error_message());
@@ -385,15 +381,10 @@ static void test_first_names(void)
 
 int main(void)
 {
-	char command[64];
-
-	if (!mkdtemp(folder))
-		return 1;
 	for (size_t i = 0; i < sizeof(goldens) / sizeof(*goldens); i++)
 		for (int plain = 0; plain < 2; plain++)
 			test_network(&goldens[i], plain ? device_cpu_plain() : device_cpu());
 	test_first_names();
-	snprintf(command, sizeof(command), "rm -r %s", folder);
-	ok(system(command) == 0, "the folder is removed");
+	ok(!remove_folder(test_folder()), "the folder is removed");
 	return done();
 }

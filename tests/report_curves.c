@@ -4,17 +4,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "lib/base/error.h"
+#include "tests/folder.h"
 #include "tests/tap.h"
 
 static const struct curve_filter all = {NULL, NULL};
-static char folder[] = "/tmp/report_curves.XXXXXX";
 
 static char *file(int i, const char *text)
 {
 	static char path[4][128];
 	FILE *f;
 
-	snprintf(path[i], sizeof(path[i]), "%s/%d.tsv", folder, i);
+	snprintf(path[i], sizeof(path[i]), "%s/%d.tsv", test_folder(), i);
 	f = fopen(path[i], "w");
 	fputs(text, f);
 	fclose(f);
@@ -89,7 +89,7 @@ static void check_pictures(struct curve *c)
 	struct stat s;
 	int status;
 
-	snprintf(stem, sizeof(stem), "%s/plot 'quoted'", folder);
+	snprintf(stem, sizeof(stem), "%s/plot 'quoted'", test_folder());
 	status = plot_write(stem, "a 'title' $data \"x\"", panels, 2);
 	if (status == STATUS_UNAVAILABLE) {
 		skip("gnuplot is not installed");
@@ -98,12 +98,12 @@ static void check_pictures(struct curve *c)
 		ok(!status && begins(path, "\x89PNG"), "a PNG");
 		snprintf(path, sizeof(path), "%s.svg", stem);
 		ok(begins(path, "<?xml") && !stat(path, &s) && s.st_size > 2000, "an SVG");
-		snprintf(nowhere, sizeof(nowhere), "%s/none/plot", folder);
+		snprintf(nowhere, sizeof(nowhere), "%s/none/plot", test_folder());
 		ok(plot_write(nowhere, "t", panels, 2) == STATUS_CANTCREATE, "a missing folder");
 	}
 	ok(plot_write(stem, "a\nquit", panels, 2) == STATUS_USAGE, "a name with a line end");
-	setenv("PATH", folder, 1);
-	snprintf(stem, sizeof(stem), "%s/none", folder);
+	setenv("PATH", test_folder(), 1);
+	snprintf(stem, sizeof(stem), "%s/none", test_folder());
 	ok(plot_write(stem, "t", panels, 2) == STATUS_UNAVAILABLE &&
 			strstr(error_message(), "gnuplot is not installed"),
 		"without gnuplot: unavailable");
@@ -115,16 +115,12 @@ static void check_pictures(struct curve *c)
 
 int main(void)
 {
-	char command[64];
 	struct curve c;
 
-	if (!mkdtemp(folder))
-		return 1;
 	check_curve(&c);
 	check_filter();
 	check_refused();
 	check_pictures(&c);
 	curve_release(&c);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return done() | (system(command) != 0);
+	return done() | (remove_folder(test_folder()) != 0);
 }

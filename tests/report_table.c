@@ -3,19 +3,14 @@
 
 #include <unistd.h>
 #include "lib/base/error.h"
+#include "tests/folder.h"
 #include "tests/tap.h"
-
-static char folder[] = "/tmp/report_table.XXXXXX";
 
 static const char *file(const char *name, const char *text)
 {
-	static char path[4][128];
-	static int turn;
-	char *p = path[turn++ % 4];
-	FILE *f;
+	const char *p = in_folder(name);
+	FILE *f = fopen(p, "w");
 
-	snprintf(p, sizeof(path[0]), "%s/%s", folder, name);
-	f = fopen(p, "w");
 	fputs(text, f);
 	fclose(f);
 	return p;
@@ -188,11 +183,9 @@ static void check_numbers(void)
 
 int main(void)
 {
-	char *names[2], command[64];
+	char *names[2];
 	struct table t;
 
-	if (!mkdtemp(folder))
-		return 1;
 	names[0] = (char *)file("rows.tsv", rows);
 	names[1] = (char *)file("more.tsv", more);
 	if (ok(!table_make(&t, file("l.conf", layout), file("p.tsv", paper), names, 2, unknown),
@@ -206,6 +199,5 @@ int main(void)
 	check_prefix();
 	check_damage();
 	check_numbers();
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return done() | (system(command) != 0);
+	return done() | (remove_folder(test_folder()) != 0);
 }

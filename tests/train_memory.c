@@ -65,7 +65,7 @@ static void expand(char *to, size_t size, const char *from)
 	size_t used = strlen(to);
 
 	for (const char *c = from; *c; c++)
-		used += *c == '@' ? snprintf(to + used, size - used, "%s/", micro_folder)
+		used += *c == '@' ? snprintf(to + used, size - used, "%s/", test_folder())
 				  : snprintf(to + used, size - used, "%c", *c);
 }
 
@@ -107,7 +107,7 @@ static void check_all(const char *tool)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(arguments, sizeof(arguments),
 			"-q --device cpu --steps 1 --init %s --data %s -o %s ",
-			micro_path(rows[i].init), micro_path("train.h5"), micro_path("out.h5"));
+			in_folder(rows[i].init), in_folder("train.h5"), in_folder("out.h5"));
 		expand(arguments, sizeof(arguments), rows[i].more);
 		check(tool, arguments);
 	}
@@ -142,14 +142,14 @@ int main(void)
 
 		network_find(archs[i], &c);
 		c.classes = SHAPES_CLASSES;
-		if (micro_weights(micro_path(archs[i]), &c, 1))
+		if (micro_weights(in_folder(archs[i]), &c, 1))
 			ok(0, "%s: %s", archs[i], error_message());
 	}
-	if (micro_images(micro_path("train.h5"), SHAPES_TRAIN, 64, 1) ||
-		micro_images(micro_path("valid.h5"), SHAPES_VALID, 16, 1))
+	if (micro_images(in_folder("train.h5"), SHAPES_TRAIN, 64, 1) ||
+		micro_images(in_folder("valid.h5"), SHAPES_VALID, 16, 1))
 		ok(0, "images: %s", error_message());
 	check_all(tool);
 	check_others(bin ? bin : "build/bin");
-	micro_clean();
+	remove_folder(test_folder());
 	return done();
 }

@@ -16,7 +16,7 @@ static struct network_config session_student; /* PlainMamba, two layers, unless 
 /* One thread, 96 pictures. */
 static int session_open(void)
 {
-	const char *path = micro_path("images.h5");
+	const char *path = in_folder("images.h5");
 
 	omp_set_num_threads(1);
 	TRY(micro_images(path, SHAPES_TRAIN, 96, 1));
@@ -29,7 +29,7 @@ static int session_open(void)
 static void session_close(void)
 {
 	dataset_close(session_data);
-	micro_clean();
+	remove_folder(test_folder());
 }
 
 /* A frozen DeiT. */

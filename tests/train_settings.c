@@ -125,7 +125,7 @@ static void check_forms(void)
 
 static int recipe(struct settings *s, const char *content)
 {
-	const char *path = micro_path("recipe.conf");
+	const char *path = in_folder("recipe.conf");
 	FILE *f = fopen(path, "w");
 
 	fputs(content, f);
@@ -147,7 +147,7 @@ static void check_recipes(void)
 		"a bad line: file, line and word");
 	ok(recipe(&s, "\n\nlr = -1\n") == STATUS_DATA && strstr(error_message(), "line 3"),
 		"a value out of range likewise");
-	ok(settings_read(&s, micro_path("missing.conf")) == STATUS_NOINPUT &&
+	ok(settings_read(&s, in_folder("missing.conf")) == STATUS_NOINPUT &&
 			strstr(error_message(), "missing.conf"),
 		"a missing recipe");
 	ok(settings_read(&s, "/") == STATUS_NOINPUT, "a folder as recipe");
@@ -198,6 +198,6 @@ int main(void)
 	check_forms();
 	check_recipes();
 	check_rates();
-	micro_clean();
+	remove_folder(test_folder());
 	return done();
 }
