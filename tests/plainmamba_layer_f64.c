@@ -6,7 +6,7 @@
 #include "kernels/dwconv2d.h"
 #include "kernels/gate.h"
 #include "kernels/selective_scan.h"
-#include "tests/tap.h"
+#include "tests/layer_parts.h"
 
 enum { d = 4, E = 8, N = 16, R = 1, H = 2, W = 3, L = 6, K = 4, ROWS = R + 2 * N };
 
@@ -58,33 +58,6 @@ static void fill(void)
 				value[j][i] = sin(0.9 * i);
 		}
 	memset(grad, 0, sizeof(grad));
-}
-
-/* y (rows, n) = x (rows, m) w^T + b */
-static void linear(
-	int rows, int n, int m, double *y, const double *x, const double *w, const double *b)
-{
-	for (int i = 0; i < rows; i++)
-		for (int j = 0; j < n; j++) {
-			y[i * n + j] = b ? b[j] : 0;
-			for (int k = 0; k < m; k++)
-				y[i * n + j] += x[i * m + k] * w[j * m + k];
-		}
-}
-
-/* dx, dw, db are added to. */
-static void linear_back(int rows, int n, int m, double *dx, double *dw, double *db,
-	const double *dy, const double *x, const double *w)
-{
-	for (int i = 0; i < rows; i++)
-		for (int j = 0; j < n; j++) {
-			for (int k = 0; k < m; k++) {
-				dx[i * m + k] += dy[i * n + j] * w[j * m + k];
-				dw[j * m + k] += dy[i * n + j] * x[i * m + k];
-			}
-			if (db)
-				db[j] += dy[i * n + j];
-		}
 }
 
 static void norm(double *y, double *xhat, double *rstd, const double *x)
@@ -223,31 +196,16 @@ int main(void)
 {
 	const double out0[4] = {0.17236779, 1.1292173, 1.3282862, 0.62091498};
 	const double out5[4] = {-0.34235497, 0.3981586, 0.93471049, 0.79080535};
-	char text[64];
 
 	for (int fast = 0; fast < 2; fast++) {
-		double loss = 0, worst = 0;
+		const char *loops = fast ? "fast" : "plain";
 
 		fill();
 		forward(fast);
 		backward(fast);
-		for (int i = 0; i < L * d; i++)
-			loss += s.out[i] * cos(0.3 * i);
-		for (int c = 0; c < 4; c++) {
-			worst = fmax(worst, fabs(s.out[c] - out0[c]));
-			worst = fmax(worst, fabs(s.out[5 * d + c] - out5[c]));
-		}
-		near(loss, 3.2945398, 1e-7, fast ? "fast: loss" : "plain: loss");
-		ok(worst <= 1e-7, "%s: first and last token", fast ? "fast" : "plain");
-		for (int j = 0; j < MANY; j++) {
-			double sum = 0;
-
-			for (int i = 0; i < sizes[j]; i++)
-				sum += grad[j][i] * grad[j][i];
-			snprintf(text, sizeof(text), "%s: gradient of %s", fast ? "fast" : "plain",
-				names[j]);
-			near(sqrt(sum), want_norm[j], 1e-7, text);
-		}
+		compare_output(loops, s.out, L, 3.2945398, out0, out5);
+		for (int j = 0; j < MANY; j++)
+			compare_gradient(loops, names[j], grad[j], sizes[j], want_norm[j]);
 	}
 	return done();
 }

@@ -6,7 +6,7 @@
 #include "kernels/gate.h"
 #include "kernels/orders.h"
 #include "kernels/selective_scan.h"
-#include "tests/tap.h"
+#include "tests/layer_parts.h"
 
 enum { d = 4, E = 8, N = 16, R = 1, L = 6, K = 2, ROWS = R + 2 * N, W = DWCONV1D_WIDTH };
 
@@ -41,29 +41,6 @@ static void fill(void)
 				value[j][i] = sin(0.9 * i);
 		}
 	memset(grad, 0, sizeof(grad));
-}
-
-/* y (rows, n) = x (rows, m) w^T */
-static void linear(int rows, int n, int m, double *y, const double *x, const double *w)
-{
-	for (int i = 0; i < rows; i++)
-		for (int j = 0; j < n; j++) {
-			y[i * n + j] = 0;
-			for (int k = 0; k < m; k++)
-				y[i * n + j] += x[i * m + k] * w[j * m + k];
-		}
-}
-
-/* dx and dw are added to. */
-static void linear_back(int rows, int n, int m, double *dx, double *dw, const double *dy,
-	const double *x, const double *w)
-{
-	for (int i = 0; i < rows; i++)
-		for (int j = 0; j < n; j++)
-			for (int k = 0; k < m; k++) {
-				dx[i * m + k] += dy[i * n + j] * w[j * m + k];
-				dw[j * m + k] += dy[i * n + j] * x[i * m + k];
-			}
 }
 
 /* Everything of one direction that backward needs. */
@@ -109,11 +86,11 @@ static void forward_path(int k, int fast)
 
 	dwconv1d_forward(
 		&conv, s->u, s->c, x, value[CONV_W + k * BACK], value[CONV_B + k * BACK], NULL);
-	linear(L, ROWS, E, s->dbl, s->u, value[X_PROJ + k * BACK]);
+	linear(L, ROWS, E, s->dbl, s->u, value[X_PROJ + k * BACK], NULL);
 	columns(s->dt, s->dbl, R, 0, ROWS, 0);
 	columns(s->B, s->dbl, N, R, ROWS, 0);
 	columns(s->C, s->dbl, N, R + N, ROWS, 0);
-	linear(L, E, R, s->r, s->dt, value[DT_W + k * BACK]);
+	linear(L, E, R, s->r, s->dt, value[DT_W + k * BACK], NULL);
 	if (fast)
 		selective_scan_forward_fast(&scan, y + k * L * E, &in, work);
 	else
@@ -125,7 +102,7 @@ static void forward(int fast)
 	int32_t order[K * L];
 
 	order_fill(ORDER_BOTH, 1, L, order, NULL);
-	linear(L, 2 * E, d, xz, value[X], value[IN_W]);
+	linear(L, 2 * E, d, xz, value[X], value[IN_W], NULL);
 	columns(x, xz, E, 0, 2 * E, 0);
 	columns(z, xz, E, E, 2 * E, 0);
 	for (int k = 0; k < K; k++) {
@@ -135,7 +112,7 @@ static void forward(int fast)
 	gate_forward(&gating, o, y, z);
 	for (int i = 0; i < L * E; i++)
 		half[i] = (o[i] + o[L * E + i]) / 2;
-	linear(L, d, E, out, half, value[OUT_W]);
+	linear(L, d, E, out, half, value[OUT_W], NULL);
 }
 
 /* dx is added to. */
@@ -150,11 +127,12 @@ static void backward_path(int k, int fast, double *dx, const double *dy)
 
 	(fast ? selective_scan_backward_fast : selective_scan_backward)(&scan, &g, dy, &in, work);
 	memset(ddt, 0, sizeof(ddt));
-	linear_back(L, E, R, ddt, grad[DT_W + k * BACK], dr, s->dt, value[DT_W + k * BACK]);
+	linear_back(L, E, R, ddt, grad[DT_W + k * BACK], NULL, dr, s->dt, value[DT_W + k * BACK]);
 	columns(ddt, ddbl, R, 0, ROWS, 1);
 	columns(dB, ddbl, N, R, ROWS, 1);
 	columns(dC, ddbl, N, R + N, ROWS, 1);
-	linear_back(L, ROWS, E, du, grad[X_PROJ + k * BACK], ddbl, s->u, value[X_PROJ + k * BACK]);
+	linear_back(L, ROWS, E, du, grad[X_PROJ + k * BACK], NULL, ddbl, s->u,
+		value[X_PROJ + k * BACK]);
 	dwconv1d_backward(&conv, dx, k, grad[CONV_W + k * BACK], grad[CONV_B + k * BACK], du, s->c,
 		x, value[CONV_W + k * BACK], NULL, work);
 }
@@ -167,7 +145,7 @@ static void backward(int fast)
 	for (int i = 0; i < L * d; i++)
 		dout[i] = cos(0.3 * i);
 	memset(dhalf, 0, sizeof(dhalf));
-	linear_back(L, d, E, dhalf, grad[OUT_W], dout, half, value[OUT_W]);
+	linear_back(L, d, E, dhalf, grad[OUT_W], NULL, dout, half, value[OUT_W]);
 	for (int i = 0; i < K * L * E; i++)
 		dob[i] = dhalf[i % (L * E)] / 2;
 	gate_backward(&gating, dy, 0, dz, 0, dob, y, z);
@@ -175,38 +153,23 @@ static void backward(int fast)
 		backward_path(k, fast, dx, dy + k * L * E);
 	columns(dx, dxz, E, 0, 2 * E, 1);
 	columns(dz, dxz, E, E, 2 * E, 1);
-	linear_back(L, 2 * E, d, grad[X], grad[IN_W], dxz, value[X], value[IN_W]);
+	linear_back(L, 2 * E, d, grad[X], grad[IN_W], NULL, dxz, value[X], value[IN_W]);
 }
 
 int main(void)
 {
 	const double out0[4] = {-0.072265796, -0.062190403, -0.024199713, 0.02465346};
 	const double out5[4] = {-0.025665218, -0.052526744, -0.055810683, -0.034042979};
-	char text[64];
 
 	for (int fast = 0; fast < 2; fast++) {
-		double loss = 0, worst = 0;
+		const char *loops = fast ? "fast" : "plain";
 
 		fill();
 		forward(fast);
 		backward(fast);
-		for (int i = 0; i < L * d; i++)
-			loss += out[i] * cos(0.3 * i);
-		for (int c = 0; c < 4; c++) {
-			worst = fmax(worst, fabs(out[c] - out0[c]));
-			worst = fmax(worst, fabs(out[5 * d + c] - out5[c]));
-		}
-		near(loss, -0.32056558, 1e-7, fast ? "fast: loss" : "plain: loss");
-		ok(worst <= 1e-7, "%s: first and last token", fast ? "fast" : "plain");
-		for (int j = 0; j < MANY; j++) {
-			double sum = 0;
-
-			for (int i = 0; i < sizes[j]; i++)
-				sum += grad[j][i] * grad[j][i];
-			snprintf(text, sizeof(text), "%s: gradient of %s", fast ? "fast" : "plain",
-				names[j]);
-			near(sqrt(sum), want_norm[j], 1e-7, text);
-		}
+		compare_output(loops, out, L, -0.32056558, out0, out5);
+		for (int j = 0; j < MANY; j++)
+			compare_gradient(loops, names[j], grad[j], sizes[j], want_norm[j]);
 	}
 	return done();
 }
