@@ -144,16 +144,9 @@ void settings_default(struct settings *s)
 		.repeat_aug = 1,
 		.valid_every = 1,
 		.eval_batch = 100};
-	s->augment = (struct augment){.geometry = AUGMENT_NONE,
-		.scale_min = 0.08,
-		.scale_max = 1,
-		.ratio_min = 3.0 / 4,
-		.ratio_max = 4.0 / 3,
-		.shift = 3,
-		.flip = 0.5,
-		.mix_probability = 1,
-		.mix_switch = 0.5,
-		.mean = {0.485, 0.456, 0.406}};
+	augment_preset(&s->augment, "none", 0);
+	s->augment.shift = 3;
+	s->augment.flip = 0.5;
 }
 
 static const struct key *key_find(const char *name)
