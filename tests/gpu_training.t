@@ -87,6 +87,34 @@ for precision in fp32 bf16; do
 	rm -f ./*.state
 done
 
+for network in vim-micro-t vmamba-micro; do
+	init-weights -q -a $network -o n0.h5
+	other='--init n0.h5 --teacher t0.h5 --method wsab --steps 30'
+	# shellcheck disable=SC2086
+	{
+		train n cpu fp32 $other --metrics cpu.tsv
+		train n cuda fp32 $other --metrics gpu.tsv
+		train h cuda bf16 $other --metrics half.tsv
+		train i cuda bf16 $other --no-cuda-graph
+		train j cuda bf16 $other --state j.state --stop-after 11
+		train j cuda bf16 $other --state j.state
+	}
+	first=$(distance <(head -12 cpu.tsv) <(head -12 gpu.tsv))
+	at_most "$first" 2e-4
+	ok $? "$network, fp32: the first ten losses are the CPU's ($first)"
+	all=$(distance cpu.tsv gpu.tsv)
+	at_most "$all" 0.05
+	ok $? "$network, fp32: all losses are near the CPU's ($all)"
+	all=$(distance cpu.tsv half.tsv)
+	at_most "$all" 0.1
+	ok $? "$network, bf16: all losses are near the CPU's ($all)"
+	cmp h.h5 i.h5
+	ok $? "$network, bf16: without graphs the same"
+	cmp h.h5 j.h5
+	ok $? "$network, bf16: stopped and resumed the same"
+	rm -f ./*.state
+done
+
 train x cuda fp32 --init t0.h5 --set lr=1000 --set decay=10 --set clip=0 --steps 30 2>error
 [ $? -eq 3 ] && grep -qE 'not finite|overflows' error
 ok $? "numbers that are not finite: 3, and where ($(cut -c1-100 error))"

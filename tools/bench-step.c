@@ -17,10 +17,10 @@ struct options {
 	struct recipe recipe;
 	struct network_options network;
 	int64_t steps, repeat;
-	int profile;
+	int profile, forward;
 };
 
-enum { KEY_TEACHER = 0x1001, KEY_STEPS, KEY_REPEAT, KEY_PROFILE };
+enum { KEY_TEACHER = 0x1001, KEY_STEPS, KEY_REPEAT, KEY_PROFILE, KEY_FORWARD };
 
 static const struct argp_option table[] = {
 	{"arch", 'a', "NAME", 0, "Architecture that is trained", 0},
@@ -28,6 +28,7 @@ static const struct argp_option table[] = {
 	{"steps", KEY_STEPS, "N", 0, "Steps that are timed, after three (default 20)", 0},
 	{"repeat", KEY_REPEAT, "N", 0, "Times they are timed; the best time counts (default 1)", 0},
 	{"profile", KEY_PROFILE, 0, 0, "Seconds per op of one more step, call by call", 0},
+	{"forward", KEY_FORWARD, 0, 0, "Evaluation alone: no loss, no backward, no update", 0},
 	NETWORK_OPTIONS, RECIPE_OPTIONS, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -50,9 +51,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_PROFILE:
 		o->profile = 1;
 		return 0;
+	case KEY_FORWARD:
+		o->forward = 1;
+		return 0;
 	case ARGP_KEY_END:
 		if (!o->arch)
 			argp_error(state, "--arch is needed");
+		if (o->forward && o->teacher)
+			argp_error(state, "--forward has no use for --teacher");
 		return 0;
 	}
 	if (!network_option(&o->network, key, arg, state))
@@ -66,6 +72,8 @@ struct bench {
 	const struct device *device;
 	struct network *teacher;
 	struct trainer *trainer;
+	struct network *network; /* --forward: instead of the trainer */
+	struct evaluator *evaluator;
 	struct batch batch;
 	uint8_t *pixels;
 	int32_t *labels, *erase;
@@ -135,9 +143,37 @@ static int prepare(struct bench *b)
 	return make_batch(b, &in.student);
 }
 
+static int prepare_forward(struct bench *b)
+{
+	struct network_config c;
+
+	TRY(recipe_apply(&b->o->recipe, &b->settings));
+	TRY(cli_open_device(&b->device));
+	TRY(network_find(b->o->arch, &c));
+	network_options_apply(&b->o->network, &c);
+	TRY(network_new(&b->network, &c, NULL));
+	TRY(model_allocate(b->network->model, b->device, 0));
+	TRY(model_init(b->network->model, -1, 1));
+	TRY(evaluator_new(&b->evaluator, b->network, b->settings.train.batch, b->device));
+	TRY(evaluator_bind(b->evaluator, NULL));
+	TRY(make_batch(b, &c));
+	tensor_put(b->evaluator->program, b->evaluator->pixels, b->pixels);
+	return 0;
+}
+
 static int finish(const struct bench *b)
 {
 	return b->device->finish ? b->device->finish() : 0;
+}
+
+static int one_step(struct bench *b)
+{
+	struct step step = {.divisor = (real)b->settings.train.batch, .scale = 1};
+
+	if (!b->o->forward)
+		return trainer_enqueue(b->trainer, &b->batch);
+	program_forward(b->evaluator->program, &step);
+	return 0;
 }
 
 static int run_steps(struct bench *b, int64_t n, double *seconds)
@@ -147,19 +183,27 @@ static int run_steps(struct bench *b, int64_t n, double *seconds)
 	TRY(finish(b));
 	from = cli_seconds();
 	for (int64_t i = 0; i < n; i++)
-		TRY(trainer_enqueue(b->trainer, &b->batch));
+		TRY(one_step(b));
 	TRY(finish(b));
 	*seconds = cli_seconds() - from;
 	return 0;
+}
+
+static size_t memory_of(const struct bench *b)
+{
+	struct memory_part parts[TRAINER_PARTS];
+
+	if (b->o->forward)
+		return evaluator_bytes(b->evaluator) + b->network->model->size * sizeof(real);
+	trainer_memory(b->trainer, parts);
+	return memory_sum(parts, TRAINER_PARTS);
 }
 
 static void print(const struct bench *b, double seconds, double joules)
 {
 	struct result *r = result_new(stdout);
 	int64_t images = b->o->steps * b->settings.train.batch;
-	struct memory_part parts[TRAINER_PARTS];
 
-	trainer_memory(b->trainer, parts);
 	result_text(r, "arch", b->o->arch);
 	result_text(r, "teacher", b->o->teacher ? b->o->teacher : "-");
 	result_int(r, "batch", b->settings.train.batch);
@@ -171,18 +215,19 @@ static void print(const struct bench *b, double seconds, double joules)
 		result_real(r, "joules_per_image", joules / (images * b->o->repeat), "%.4f");
 	else
 		result_text(r, "joules_per_image", "-");
-	result_real(r, "memory_mib", memory_sum(parts, TRAINER_PARTS) / 1048576.0, "%.0f");
+	result_real(r, "memory_mib", memory_of(b) / 1048576.0, "%.0f");
 	result_row(r);
 	result_free(r);
 }
 
 static int profile(struct bench *b)
 {
+	struct program *p = b->o->forward ? b->evaluator->program : b->trainer->train;
 	double seconds;
 
-	program_profile(b->trainer->train, 1);
+	program_profile(p, 1);
 	TRY(run_steps(b, 1, &seconds));
-	program_profile_print(b->trainer->train, stdout);
+	program_profile_print(p, stdout);
 	return 0;
 }
 
@@ -191,8 +236,9 @@ static int work(struct bench *b)
 	struct step_report report;
 	double seconds, best = INFINITY, joules;
 
-	TRY(prepare(b));
-	TRY(trainer_step(b->trainer, &b->batch, &report));
+	TRY(b->o->forward ? prepare_forward(b) : prepare(b));
+	if (!b->o->forward)
+		TRY(trainer_step(b->trainer, &b->batch, &report));
 	TRY(run_steps(b, 2, &seconds));
 	joules = energy_joules(0);
 	for (int64_t i = 0; i < b->o->repeat; i++) {
@@ -209,6 +255,8 @@ static int run(const struct options *o)
 	int status = work(&b);
 
 	trainer_free(b.trainer);
+	evaluator_free(b.evaluator);
+	network_free(b.network);
 	network_free(b.teacher);
 	free(b.pixels);
 	free(b.labels);
@@ -221,8 +269,9 @@ static int run(const struct options *o)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {table, parse, 0,
-		"Times whole training steps (teacher, forward, backward, update) on random "
-		"images.\v"
+		"Times whole training steps (teacher, forward, backward, update), or forward "
+		"alone, "
+		"on random images.\v"
 		"Example:\n"
 		"  bench-step --arch pmamba-t --teacher deit-t --set method=rc --set batch=256 \\\n"
 		"    --device cuda --precision bf16\n",
