@@ -72,22 +72,32 @@ static __device__ __forceinline__ float decay(const struct scan_arrays &in, int 
 }
 
 /*
- * Sums of V values over the V lanes that differ in bits STEP to V STEP / 2: lane l gets that of
- * value (l / STEP) % V. V is a power of two. v is used up.
+ * Sums of V values over the V lanes that differ in bits STEP to V STEP / 2, into v[.][0]: lane l gets
+ * that of value (l / STEP) % V. V is a power of two; the COUNT sets of values go side by side, so
+ * that their shuffles overlap. v is used up.
  */
-template <int V, int STEP> static __device__ __forceinline__ float lane_sums(float *v)
+template <int V, int STEP, int COUNT, int ROW>
+static __device__ __forceinline__ void lane_sums_of(float (*v)[ROW])
 {
 	if constexpr (V > 1) {
 		int up = threadIdx.x & V / 2 * STEP;
 
 #pragma unroll
-		for (int i = 0; i < V / 2; i++) {
-			float keep = up ? v[i + V / 2] : v[i], send = up ? v[i] : v[i + V / 2];
+		for (int k = 0; k < COUNT; k++)
+#pragma unroll
+			for (int i = 0; i < V / 2; i++) {
+				float keep = up ? v[k][i + V / 2] : v[k][i];
+				float send = up ? v[k][i] : v[k][i + V / 2];
 
-			v[i] = keep + __shfl_xor_sync(0xffffffffu, send, V / 2 * STEP);
-		}
-		return lane_sums<V / 2, STEP>(v);
+				v[k][i] = keep + __shfl_xor_sync(0xffffffffu, send, V / 2 * STEP);
+			}
+		lane_sums_of<V / 2, STEP, COUNT, ROW>(v);
 	}
+}
+
+template <int V, int STEP> static __device__ __forceinline__ float lane_sums(float *v)
+{
+	lane_sums_of<V, STEP, 1, V>((float(*)[V])v);
 	return v[0];
 }
 
@@ -100,8 +110,9 @@ template <int FROM> static __device__ __forceinline__ float rest_sum(float x)
 	return x;
 }
 
-/* Where backward leaves its parts; T = tiles of 32 channels. */
+/* Where backward leaves its parts; T = tiles of channels. */
 struct scan_parts {
+	int64_t tiles;
 	float *BC;	    /* (b, T, L, 2, N): dB and dC */
 	float *sample;	    /* (b, E N + 2 E + 5 N): dA_log, dD, dbeta, ddirection_B */
 	float *code;	    /* (b, T, STEP_CODES, N) */
@@ -133,6 +144,7 @@ int scan_set_takes(const struct selective_scan &p, const struct scan_arrays &in,
 void scan_set_forward(const struct selective_scan &p, struct array y, const struct scan_arrays &in);
 void scan_set_backward(const struct selective_scan &p, const struct scan_array_grads &d,
 	struct array dy, const struct scan_arrays &in, const struct scan_parts &parts);
+int64_t scan_set_tiles(const struct selective_scan &p);
 int64_t scan_set_check(const struct selective_scan &p);	      /* floats of parts.check */
 int64_t scan_set_back_shared(const struct selective_scan &p); /* bytes of shared memory */
 

@@ -71,7 +71,7 @@ static int use_set(const struct selective_scan &p, const struct scan_arrays &in,
 static int64_t parts_of(
 	struct scan_parts *parts, const struct selective_scan &p, int set, float *work)
 {
-	int64_t tiles = scan_tiles(p), at = 0, tokens = p.batch * p.len * p.dim;
+	int64_t tiles = set ? scan_set_tiles(p) : scan_tiles(p), at = 0, tokens = p.batch * p.len * p.dim;
 	int64_t sums = !set && p.directions * group_count(p) > 1 ? tokens : 0;
 	const struct {
 		float **place;
@@ -82,6 +82,7 @@ static int64_t parts_of(
 		{&parts->code, p.batch * tiles * STEP_CODES * p.state}, {&parts->du, sums},
 		{&parts->ddelta, sums}};
 
+	parts->tiles = tiles;
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		*list[i].place = work ? work + at : NULL;
 		at += (list[i].count + 31) / 32 * 32;

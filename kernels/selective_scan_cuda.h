@@ -3,8 +3,10 @@
  *
  * Two forms. The plain one takes any orders, states, directions and segments: a thread walks one
  * channel of one sample, sixteen states at a time. The set form takes four directions that share
- * step sizes (param_at_scan 0) and N of 8 or 16: four lanes walk a channel, each with a quarter of
- * the states of all four directions, so that one set of exponentials serves them all.
+ * step sizes (param_at_scan 0), or one alone without direction_B, and N of 8 or 16: four lanes walk
+ * two channels (four, in the backward of one direction), each with a quarter of the states of all
+ * directions, so that one set of exponentials serves all directions. With four directions tokens'
+ * sums lie in shared memory, which bounds L (about 620); longer rows take the plain form.
  *
  * Exponentials are ex2.approx of A scaled by log2(e) (relative error 2^-22); softplus and its
  * derivative are series around them. Sums have a fixed order; bits do not depend on the number of
@@ -39,11 +41,11 @@ void selective_scan_cuda_backward(const struct selective_scan *p, const struct s
 
 /*
  * Work in floats. Forward, plain form alone: a y in float (none if y is float, or one direction of
- * up to 16 states). Backward, with T = ceil(E / 32): b T L 2 N for dB and dC, b (E N + 2 E + 5 N)
- * for parameters, b T 5 N; checkpoints for the blocks that are resident at once, so not with the
- * batch: a block's ceil(L / 7) N 128, up to 4 blocks a multiprocessor (set form), or ceil(L / 8)
- * 64 times 8 or 16, up to 5 (plain form); in the plain form 2 b L E more where several directions
- * or groups of states add.
+ * up to 16 states). Backward, with T = ceil(E / 32) (set form: 64 channels a tile, 128 with one
+ * direction): b T L 2 N for dB and dC, b (E N + 2 E + 5 N) for parameters, b T 5 N; and states. Set
+ * form: those before every sixth step, b ceil(L / 6) K N times E rounded up to whole tiles. Plain
+ * form: a block's ceil(L / 8) 64 times 8 or 16 for the blocks that are resident at once, up to 5 a
+ * multiprocessor; 2 b L E more where several directions or groups of states add.
  */
 int64_t selective_scan_cuda_work(
 	const struct selective_scan *p, const struct scan_arrays *in, int half, int backward);

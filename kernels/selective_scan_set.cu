@@ -1,124 +1,191 @@
 /* The set form's forward, and what the set form takes. */
 #include "kernels/scan_set.cuh"
 
-#define STEPS 16
+/* Channels of a thread, steps of a tile, and blocks of a multiprocessor. */
+template <int K, int MERGED> struct forward_shape {
+	static const int P = 2;
+	static const int steps = MERGED ? 12 : 16;
+	static const int blocks = 4;
+};
 
-/* Direction sub's output of step j, D u included. */
-template <int N>
-static __device__ __forceinline__ float outputs(const float (*h)[N / SET],
-	const struct tile<N, STEPS> &s, int j, const struct place &w, float D)
+/* y (P, K): this lane's part of the sums over states of step j. */
+template <int N, int K, int P, int S>
+static __device__ __forceinline__ void output_parts(float (*y)[K],
+	const struct states_of<N / LANES, K, P> &h, const struct tile<N, K, P, S> &s, int j,
+	const struct place &w)
 {
-	pack<N / SET> C = *(const pack<N / SET> *)&s.C[j][w.sub * (N / SET)];
-	float y[SET] = {0, 0, 0, 0};
+	pack<N / LANES> C = *(const pack<N / LANES> *)&s.C[j][w.sub * (N / LANES)];
 
 #pragma unroll
-	for (int k = 0; k < SET; k++)
+	for (int c = 0; c < P; c++)
 #pragma unroll
-		for (int i = 0; i < N / SET; i++)
-			y[k] += C.v[i] * h[k][i];
-	return lane_sums<SET, 1>(y) + D * quarter(s.u[j][walked(w)], w.sub);
+		for (int k = 0; k < K; k++) {
+			y[c][k] = 0;
+#pragma unroll
+			for (int i = 0; i < N / LANES; i++)
+				y[c][k] += C.v[i] * h.h[c][k][i];
+		}
+}
+
+/* One direction: lane sub leaves the output of channel sub in place of u. */
+template <int N, int P, int S>
+static __device__ __forceinline__ void leave_alone(const struct states_of<N / LANES, 1, P> &h,
+	struct tile<N, 1, P, S> &s, int j, const struct place &w, const float *D)
+{
+	float *u = s.u[j][walked<P>(w, w.sub % P)].v, y[P][1], out, D_own = D[0];
+
+	output_parts(y, h, s, j, w);
+	out = quad_sum<P>(lane_sums<P, 1>(y[0]));
+#pragma unroll
+	for (int c = 1; c < P; c++)
+		D_own = w.sub % P == c ? D[c] : D_own;
+	out += D_own * *u;
+	__syncwarp();
+	if (w.sub < P)
+		*u = out;
+}
+
+/* Lane sub leaves direction sub's outputs: in the totals if merged, else in place of u. */
+template <int MERGED, int N, int K, int P, int S>
+static __device__ __forceinline__ void leave_outputs(const struct states_of<N / LANES, K, P> &h,
+	struct tile<N, K, P, S> &s, int j, const struct place &w, const float *D, float *totals,
+	int L, uint32_t codes, const pack<K> &token)
+{
+	float *to = own_totals<P>(totals, w, L, MERGED ? token_of(token, w.sub) : 0);
+	float y[P][K], out[P], old[P];
+
+#pragma unroll
+	for (int c = 0; c < P && MERGED; c++)
+		old[c] = to[c * L * EIGHT];
+	output_parts(y, h, s, j, w);
+#pragma unroll
+	for (int c = 0; c < P; c++)
+		out[c] = lane_sums<K, 1>(y[c]) + D[c] * s.u[j][walked<P>(w, c)].v[w.sub];
+	if (MERGED) {
+		add_totals<P>(to, w, L, codes, old, out);
+		return;
+	}
+	__syncwarp();
+#pragma unroll
+	for (int c = 0; c < P; c++)
+		s.u[j][walked<P>(w, c)].v[w.sub] = out[c];
 }
 
 /* The outputs of a tile, left in place of u, to their planes; lanes are channels. */
-template <int N, int HALF>
-static __device__ __forceinline__ void put_tile(struct array y, const struct tile<N, STEPS> &s,
-	const struct place &w, const struct selective_scan &p, int t0)
+template <int HALF, int N, int K, int P, int S>
+static __device__ __forceinline__ void put_tile(struct array y, const struct tile<N, K, P, S> &s,
+	const struct paths<K> &paths, const struct place &w, const struct selective_scan &p, int t0)
 {
-	int64_t L = p.len, E = p.dim, base = w.b * SET * L * E + w.e;
+	int64_t L = p.len, E = p.dim, base = w.b * K * L * E + w.e;
 
 	__syncthreads();
-	for (int j = w.warp; j < STEPS && t0 + j < L && w.live; j += WARPS) {
-		float4 v = s.u[j][w.lane];
+#pragma unroll 4
+	for (int i = 0; i < S * P / WARPS; i++) {
+		int j = row_of<P>(w, i);
 
-		write<HALF>(y, base + s.token[j].x * E, v.x, 0);
-		write<HALF>(y, base + (L + s.token[j].y) * E, v.y, 0);
-		write<HALF>(y, base + (2 * L + s.token[j].z) * E, v.z, 0);
-		write<HALF>(y, base + (3 * L + s.token[j].w) * E, v.w, 0);
+		if (t0 + j >= L || !w.live)
+			break;
+		pack<K> v = s.u[j][w.part * WARP + w.lane], token = paths.token[t0 + j];
+
+#pragma unroll
+		for (int k = 0; k < K; k++)
+			write<HALF>(y, base + (k * L + token_of(token, k)) * E, v.v[k], 0);
 	}
 }
 
 /* Grid: tiles of channels, sample. */
-template <int N, int HALF, int MERGED>
-static __global__ void __launch_bounds__(SET_THREADS, 5)
+template <int N, int HALF, int MERGED, int K>
+static __global__ void __launch_bounds__(SET_THREADS, forward_shape<K, MERGED>::blocks)
 	set_forward(struct selective_scan p, struct array y, struct scan_arrays in)
 {
+	const int P = forward_shape<K, MERGED>::P, S = forward_shape<K, MERGED>::steps;
 	extern __shared__ float4 pool[];
-	struct tile<N, STEPS> &s = *(struct tile<N, STEPS> *)pool;
-	float *totals = (float *)(&s + 1); /* if merged */
-	struct place w = place_of(p, in, blockIdx.y, blockIdx.x * WARP);
-	int L = (int)p.len, E = (int)p.dim, c = walked(w);
-	float *own = own_totals(totals, w, L);
-	int e = min((int)blockIdx.x * WARP + c, E - 1);
-	float A2[N / SET], h[SET][N / SET] = {}, D = value(in.D, e);
+	struct tile<N, K, P, S> &s = *(struct tile<N, K, P, S> *)pool;
+	struct place w = place_of<P>(p, in, blockIdx.y, blockIdx.x * P * WARP);
+	int L = (int)p.len, E = (int)p.dim;
+	struct paths<K> paths = fill_paths<K>(&s + 1, in, L);
+	float *totals = (float *)((char *)(&s + 1) + path_bytes<K>(L)); /* if merged */
+	struct states_of<N / LANES, K, P> h = {
+	};
+	float A2[P][N / LANES], D[P];
 
-	for (int i = 0; i < N / SET; i++)
-		A2[i] = decay(in, e, w.sub * (N / SET) + i, N);
-	for (int i = threadIdx.x; MERGED && i < L * WARP; i += SET_THREADS)
+	decays_of<N, P>(A2, w, p, in, blockIdx.x);
+	for (int c = 0; c < P; c++)
+		D[c] = value(in.D, channel_of<P>(w, p, blockIdx.x, c));
+	for (int i = threadIdx.x; MERGED && i < L * P * WARP; i += SET_THREADS)
 		totals[i] = 0;
 	fill_codes(s, in);
-	for (int t0 = 0; t0 < L; t0 += STEPS) {
-		int last = min(STEPS, L - t0);
+	__syncthreads();
+	for (int t0 = 0; t0 < L; t0 += S) {
+		int last = min(S, L - t0);
 
-		fill_tile<N, STEPS, HALF>(s, w, p, in, t0);
+		fill_tile<HALF>(s, paths, w, p, in, t0);
 #pragma unroll 2
 		for (int j = 0; j < last; j++) {
-			struct step<N / SET> x = open_step(s, j, c, A2);
-			float out;
-
-			advance(h, x, s, j, w.sub);
-			out = outputs<N>(h, s, j, w, D);
-			if (MERGED) {
-				float *to = own + own_token(s.token[j], w.sub) * EIGHT;
-
-				add_total(to, w, s.apart[j], *to, out);
-			} else {
-				__syncwarp();
-				((float *)&s.u[j][c])[w.sub] = out;
-			}
+			advance(h, open_step(s, w, j, A2), s, j, w.sub);
+			if constexpr (K == 1)
+				leave_alone(h, s, j, w, D);
+			else
+				leave_outputs<MERGED>(h, s, j, w, D, totals, L, paths.code[t0 + j],
+					paths.token[t0 + j]);
 		}
 		if (!MERGED)
-			put_tile<N, HALF>(y, s, w, p, t0);
+			put_tile<HALF>(y, s, paths, w, p, t0);
 	}
 	if (!MERGED)
 		return;
 	__syncthreads();
-	for (int t = w.warp; t < L && w.live; t += WARPS)
+	for (int t = w.warp / P; t < L && w.live; t += WARPS / P)
 		write<HALF>(y, (w.b * L + t) * E + w.e, total_of(totals, w, L, t), 0);
 }
 
-static int64_t forward_shared(const struct selective_scan &p)
+template <int N, int K, int MERGED> static int64_t shared_of(const struct selective_scan &p)
 {
-	return (p.state == 8 ? sizeof(struct tile<8, STEPS>) : sizeof(struct tile<16, STEPS>)) +
-	       (p.merged ? p.len * WARP * sizeof(float) : 0);
+	typedef struct forward_shape<K, MERGED> shape;
+
+	return sizeof(struct tile<N, K, shape::P, shape::steps>) + path_bytes<K>(p.len) +
+	       MERGED * p.len * shape::P * WARP * sizeof(float);
+}
+
+template <int N> static int64_t forward_shared(const struct selective_scan &p)
+{
+	if (p.directions == 1)
+		return shared_of<N, 1, 0>(p);
+	return p.merged ? shared_of<N, 4, 1>(p) : shared_of<N, 4, 0>(p);
 }
 
 int scan_set_takes(const struct selective_scan &p, const struct scan_arrays &in, int backward)
 {
-	int64_t need = backward ? scan_set_back_shared(p) : forward_shared(p);
+	int64_t need = backward ? scan_set_back_shared(p) : forward_shared<16>(p);
+	int fits = p.directions == 1 ? !in.code : p.directions == 4 && !p.param_at_scan && in.order;
 
-	return p.directions == SET && !p.param_at_scan && (p.state == 8 || p.state == 16) &&
-	       in.order && !in.segments && p.batch <= 65535 &&
+	return fits && (p.state == 8 || p.state == 16) && !in.segments && p.batch <= 65535 &&
+	       p.len * p.dim < 1 << 30 &&
 	       need <= device_limit(cudaDevAttrMaxSharedMemoryPerBlockOptin);
 }
 
-template <int N, int HALF, int MERGED>
+template <int N, int HALF, int MERGED, int K>
 static void launch(const struct selective_scan &p, struct array y, const struct scan_arrays &in)
 {
-	dim3 grid((unsigned)scan_tiles(p), (unsigned)p.batch);
-	int shared = (int)forward_shared(p);
+	const int width = forward_shape<K, MERGED>::P * WARP;
+	dim3 grid((unsigned)((p.dim + width - 1) / width), (unsigned)p.batch);
+	int shared = (int)shared_of<N, K, MERGED>(p);
 
-	cudaFuncSetAttribute(
-		set_forward<N, HALF, MERGED>, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
-	set_forward<N, HALF, MERGED><<<grid, SET_THREADS, shared, cuda_stream>>>(p, y, in);
+	cudaFuncSetAttribute(set_forward<N, HALF, MERGED, K>,
+		cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
+	set_forward<N, HALF, MERGED, K><<<grid, SET_THREADS, shared, cuda_stream>>>(p, y, in);
 }
 
 template <int N, int HALF>
-static void by_merged(const struct selective_scan &p, struct array y, const struct scan_arrays &in)
+static void by_directions(
+	const struct selective_scan &p, struct array y, const struct scan_arrays &in)
 {
-	if (p.merged)
-		launch<N, HALF, 1>(p, y, in);
+	if (p.directions == 1)
+		launch<N, HALF, 0, 1>(p, y, in);
+	else if (p.merged)
+		launch<N, HALF, 1, 4>(p, y, in);
 	else
-		launch<N, HALF, 0>(p, y, in);
+		launch<N, HALF, 0, 4>(p, y, in);
 }
 
 void scan_set_forward(const struct selective_scan &p, struct array y, const struct scan_arrays &in)
@@ -126,11 +193,11 @@ void scan_set_forward(const struct selective_scan &p, struct array y, const stru
 	int half = scan_all_half(in, y);
 
 	if (p.state == 8 && half)
-		by_merged<8, 1>(p, y, in);
+		by_directions<8, 1>(p, y, in);
 	else if (p.state == 8)
-		by_merged<8, 0>(p, y, in);
+		by_directions<8, 0>(p, y, in);
 	else if (half)
-		by_merged<16, 1>(p, y, in);
+		by_directions<16, 1>(p, y, in);
 	else
-		by_merged<16, 0>(p, y, in);
+		by_directions<16, 0>(p, y, in);
 }

@@ -1,39 +1,48 @@
 /*
- * The set form's backward: a first sweep leaves the state before every stretch in work; then, from
- * the last stretch on, the state before every second step goes to shared memory, and pairs of steps
- * are walked in reverse. Stretches are short so that four blocks share a multiprocessor.
+ * The set form's backward. A first kernel leaves the states before every stretch of steps in work.
+ * The second walks stretches in reverse: within one, the states before every second step but the
+ * last go to shared memory, then pairs of steps are walked in reverse. A stretch's first states
+ * come to shared memory while the stretch after it is walked.
  *
  * dC needs no state after the step: with h = a h' + delta u B it is the sum over channels of
  * dy a h' plus B times that of dy delta u, one number a step and direction.
  */
 #include "kernels/scan_set.cuh"
 
-#define STEPS 7	 /* of a stretch; odd */
-#define BLOCKS 4 /* of a multiprocessor, at most */
+#define STEPS 6		  /* of a stretch; even, from 4 on */
+#define SWEEP (2 * STEPS) /* of the first kernel's tile */
 
-template <int N> struct back_tile {
-	struct tile<N, STEPS> t;
-	float4 dy[STEPS][WARP];
-	float ddelta[STEPS][WARP];
-	float codes[WARPS][STEP_CODES][N];
-	float injected[STEPS][SET]; /* sums over channels of dy delta u */
-	int code[STEPS + 1][SET];   /* the tile's, and that of the step after */
-	pack<N / SET> before[STEPS / 2 - 1][SET][SET_THREADS];
+/* Channels of a thread, and blocks of a multiprocessor. */
+template <int K> struct back_shape {
+	static const int P = K == 1 ? 4 : 2;
+	static const int blocks = K == 1 ? 3 : 2;
+	static const int sweep_blocks = K == 1 ? 6 : 4; /* of the first kernel */
+	static const int coded = K > 1;			/* there may be a direction_B */
+};
+
+template <int N, int K, int P> struct back_tile {
+	struct tile<N, K, P, STEPS> t;
+	pack<K> dy[STEPS][P * WARP];
+	float ddelta[STEPS][P * WARP];
+	float sums[STEPS][WARPS][2 * N]; /* dB and dC of a warp's channels */
+	float codes[K > 1 ? WARPS : 1][STEP_CODES][N];
+	pack<K> injected[STEPS][P]; /* sums over channels of dy delta u */
+	pack<N / LANES> before[STEPS / 2 - 1][P * K][SET_THREADS]; /* first, and second pair on */
 };
 
 /* A thread's states and sums; dD and dbeta of the lane's channel. */
-template <int NL> struct walker {
-	float A2[NL], dA[NL], ag[SET][NL], run[SET][NL];
-	float D, dD, dbeta;
+template <int NL, int K, int P> struct walker {
+	float A2[P][NL], dA[P][NL], ag[P][K][NL], run[K][NL];
+	float D[P], dD, dbeta;
 };
 
 /* run[k]: the sum of g delta u since the code of direction k last changed; goes to its code. */
-template <int N>
+template <int N, int K, int P>
 static __device__ __forceinline__ void flush_run(
-	struct back_tile<N> &s, const struct place &w, float *run, int code)
+	struct back_tile<N, K, P> &s, const struct place &w, float *run, int code)
 {
-	const int NL = N / SET;
-	float sum = rest_sum<SET * NL>(lane_sums<NL, SET>(run));
+	const int NL = N / LANES;
+	float sum = rest_sum<LANES * NL>(lane_sums<NL, LANES>(run));
 
 	if (w.slot < NL)
 		s.codes[w.warp][code][w.sub * NL + w.slot] += sum;
@@ -42,119 +51,333 @@ static __device__ __forceinline__ void flush_run(
 		run[i] = 0;
 }
 
-template <int N, int HALF>
-static __device__ __forceinline__ void fill_back(struct back_tile<N> &s, struct walker<N / SET> *k,
-	const struct place &w, const struct selective_scan &p, struct array dy,
-	const struct scan_arrays &in, int t0)
+/* Before step t, whose code differs from that of the step walked before it. */
+template <int N, int K, int P>
+static __device__ __forceinline__ void end_runs(struct back_tile<N, K, P> &s,
+	struct walker<N / LANES, K, P> &k, const struct place &w, uint32_t codes, uint32_t last)
 {
-	int L = (int)p.len, E = (int)p.dim;
-	int64_t plane = p.merged ? 0 : (int64_t)L * E;
-	int64_t base = w.b * (p.merged ? 1 : SET) * L * E + w.e;
-	struct reading<N, STEPS, HALF> x;
-	float4 v[x.each];
+#pragma unroll
+	for (int d = 0; d < K; d++)
+		if (code_of(codes, d) != code_of(last, d))
+			flush_run<N, K, P>(s, w, k.run[d], code_of(last, d));
+}
 
-	read_tile(x, w, p, in, t0);
+/* The tile, dy, dD, and what dC lacks. */
+template <int HALF, int N, int K, int P>
+static __device__ __forceinline__ void fill_back(struct back_tile<N, K, P> &s,
+	struct walker<N / LANES, K, P> &k, const struct paths<K> &paths, const struct place &w,
+	const struct selective_scan &p, struct array dy, const struct scan_arrays &in, int t0)
+{
+	int L = (int)p.len, E = (int)p.dim, c = w.part * WARP + w.lane;
+	int64_t plane = p.merged ? 0 : (int64_t)L * E;
+	int64_t base = w.b * (p.merged ? 1 : K) * L * E + w.e;
+	struct reading<N, K, P, STEPS> x;
+	pack<K> v[x.each];
+
+	read_tile<HALF>(x, paths, w, p, in, t0);
 #pragma unroll
 	for (int i = 0; i < x.each; i++) {
-		v[i] = gather<HALF>(dy, base, plane, x.token[i], E);
-		if (!w.live || t0 + i * WARPS + w.warp >= L)
-			v[i] = make_float4(0, 0, 0, 0);
+		int t = t0 + row_of<P>(w, i);
+
+		v[i] = gather<HALF>(dy, base, plane, paths.token[step_before(t, L)], E);
+#pragma unroll
+		for (int d = 0; d < K; d++)
+			v[i].v[d] = w.live && t < L ? v[i].v[d] : 0;
 	}
 	__syncthreads();
-	leave_tile(s.t, x, w);
-	if (threadIdx.x < (STEPS + 1) * SET) {
-		int d = threadIdx.x % SET, t = step_before(t0 + (int)threadIdx.x / SET, L);
-
-		s.code[threadIdx.x / SET][d] = in.direction_B.data ? in.code[d * L + t] : 0;
-	}
+	leave_tile(s.t, x, paths, w, L, t0);
 #pragma unroll
 	for (int i = 0; i < x.each; i++) {
-		int j = i * WARPS + w.warp;
+		int j = row_of<P>(w, i);
+		float y[K];
 
 		if (j >= STEPS)
 			break;
-		float delta = s.t.delta[j][w.lane];
-		float y[SET] = {
-			v[i].x * x.u[i].x, v[i].y * x.u[i].y, v[i].z * x.u[i].z, v[i].w * x.u[i].w};
-
-		s.dy[j][w.lane] = v[i];
-		k->dD += y[0] + y[1] + y[2] + y[3];
+		s.dy[j][c] = v[i];
 #pragma unroll
-		for (int d = 0; d < SET; d++)
-			y[d] *= delta;
-		y[0] = rest_sum<SET>(lane_sums<SET, 1>(y));
-		if (w.lane < SET)
-			s.injected[j][w.lane] = y[0];
+		for (int d = 0; d < K; d++) {
+			y[d] = v[i].v[d] * x.u[i].v[d];
+			k.dD += y[d];
+			y[d] *= s.t.delta[j][c];
+		}
+		y[0] = rest_sum<K>(lane_sums<K, 1>(y));
+		if (w.lane < K)
+			s.injected[j][w.part].v[w.lane % K] = y[0];
 	}
 	__syncthreads();
 }
 
-/* Step j on the way back from the states before it, h (SET, NL). Leaves dB and dC in place of u. */
-template <int N>
-static __device__ __forceinline__ void step_back(struct back_tile<N> &s, float *own,
-	struct walker<N / SET> *k, const struct place &w, int j, const float (*h)[N / SET],
-	const struct step<N / SET> &x)
-{
-	const int NL = N / SET;
-	int c = walked(w), i = w.slot % (2 * NL);
-	float4 dy4 = s.dy[j][c];
-	const float dy[SET] = {dy4.x, dy4.y, dy4.z, dy4.w};
-	pack<NL> C = *(const pack<NL> *)&s.t.C[j][w.sub * NL];
-	float u_own = quarter(s.t.u[j][c], w.sub), dy_own = quarter(s.dy[j][c], w.sub);
-	float *to = own + own_token(s.t.token[j], w.sub) * EIGHT, old = *to;
-	float v[2 * NL] = {}, wn[NL] = {}, m[SET] = {}, Aw = 0, m_own, sum;
+/* What steps back leave for the sums over lanes: two at a time. */
+template <int NL, int K, int P> struct back_sums {
+	float v[2][2 * NL], m[2][P][K], Aw[2][P];
+};
 
+/*
+ * Back over step j of the tile, step t of the sample; ah: the states before it, decayed. The i-th of
+ * two.
+ */
+template <int N, int K, int P>
+static __device__ __forceinline__ void step_back(struct back_sums<N / LANES, K, P> &r, int q,
+	struct back_tile<N, K, P> &s, const struct paths<K> &paths,
+	struct walker<N / LANES, K, P> &k, const struct place &w, int t, int j,
+	const struct states_of<N / LANES, K, P> &ah, const struct step<N / LANES, K, P> &x)
+{
+	const int NL = N / LANES;
+	pack<NL> C = *(const pack<NL> *)&s.t.C[j][w.sub * NL];
+	float wn[P][NL] = {};
+	pack<K> dy[P];
+
+	if (back_shape<K>::coded && all_codes(paths.code[t] ^ paths.code[t + 1]))
+		end_runs<N, K, P>(s, k, w, paths.code[t], paths.code[t + 1]);
 #pragma unroll
-	for (int d = 0; d < SET; d++) {
+	for (int c = 0; c < P; c++)
+		dy[c] = s.dy[j][walked<P>(w, c)];
+#pragma unroll
+	for (int d = 0; d < K; d++) {
 		pack<NL> B = weights(s.t, j, d, w.sub);
 
 #pragma unroll
-		for (int i = 0; i < NL; i++) {
-			float ah = x.a[i] * h[d][i], g = C.v[i] * dy[d] + k->ag[d][i];
+		for (int c = 0; c < P; c++) {
+			r.m[q][c][d] = 0;
+#pragma unroll
+			for (int i = 0; i < NL; i++) {
+				float g = C.v[i] * dy[c].v[d] + k.ag[c][d][i];
 
-			m[d] += B.v[i] * g;
-			wn[i] += g * ah;
-			v[i] += g * x.du[d];
-			v[NL + i] += dy[d] * ah;
-			k->run[d][i] += g * x.du[d];
-			k->ag[d][i] = x.a[i] * g;
+				r.m[q][c][d] += B.v[i] * g;
+				wn[c][i] += g * ah.h[c][d][i];
+				r.v[q][i] += g * x.du[c][d];
+				r.v[q][NL + i] += dy[c].v[d] * ah.h[c][d][i];
+				if (back_shape<K>::coded)
+					k.run[d][i] += g * x.du[c][d];
+				k.ag[c][d][i] = x.a[c][i] * g;
+			}
 		}
 	}
 #pragma unroll
-	for (int i = 0; i < NL; i++) {
-		Aw += k->A2[i] * wn[i];
-		k->dA[i] += x.delta * wn[i];
+	for (int c = 0; c < P; c++) {
+		r.Aw[q][c] = 0;
+#pragma unroll
+		for (int i = 0; i < NL; i++) {
+			r.Aw[q][c] += k.A2[c][i] * wn[c][i];
+			k.dA[c][i] += x.delta[c] * wn[c][i];
+		}
+		r.Aw[q][c] *= LN2;
 	}
-	sum = rest_sum<SET * 2 * NL>(lane_sums<2 * NL, SET>(v));
-	m_own = lane_sums<SET, 1>(m);
-	Aw = u_own * m_own + LN2 * Aw;
-	Aw += __shfl_xor_sync(0xffffffffu, Aw, 1);
-	Aw += __shfl_xor_sync(0xffffffffu, Aw, 2);
-	add_total(to, w, s.t.apart[j], old, k->D * dy_own + x.delta * m_own);
-	if (w.slot < 2 * NL)
-		((float *)&s.t.u[j][w.warp * EIGHT])[i / NL * N + w.sub * NL + i % NL] = sum;
-	if (!w.sub)
-		s.ddelta[j][c] = Aw;
 }
 
-/* Before step j: runs end where the step after it (walked before) had another code. */
-template <int N>
-static __device__ __forceinline__ void end_runs(
-	struct back_tile<N> &s, struct walker<N / SET> *k, const struct place &w, int j)
+/* Sums over lanes of steps j and j + 1 (if there is one): dB and dC of the warp's channels. */
+template <int N, int K, int P>
+static __device__ __forceinline__ void leave_sums(struct back_tile<N, K, P> &s,
+	struct back_sums<N / LANES, K, P> &r, const struct place &w, int j)
+{
+	const int V = 2 * N / LANES;
+
+	lane_sums_of<V, LANES, 2, V>(r.v);
+#pragma unroll
+	for (int q = 0; q < 2; q++) {
+		float sum = rest_sum<LANES * V>(r.v[q][0]);
+
+		if (w.slot < V)
+			s.sums[j + q][w.warp]
+			      [w.slot / (V / 2) * N + w.sub * (V / 2) + w.slot % (V / 2)] = sum;
+	}
+}
+
+/*
+ * du and ddelta of steps j, j + 1 with four directions: lane d has direction d's m of every channel.
+ * x: what the steps opened with.
+ */
+template <int N, int K, int P>
+static __device__ __forceinline__ void leave_set(struct back_tile<N, K, P> &s,
+	const struct paths<K> &paths, float *totals, const struct walker<N / LANES, K, P> &k,
+	const struct place &w, int L, int t, int j, struct back_sums<N / LANES, K, P> &r,
+	const float (*delta)[P], int two)
+{
+	lane_sums_of<K, 1, 2 * P, K>(&r.m[0][0]);
+#pragma unroll
+	for (int q = 0; q < 2; q++)
+#pragma unroll
+		for (int c = 0; c < P; c++)
+			r.Aw[q][c] += s.t.u[j + q][walked<P>(w, c)].v[w.sub] * r.m[q][c][0];
+	lane_sums_of<P, 1, 2, P>(r.Aw);
+#pragma unroll
+	for (int q = 1; q >= 0; q--) {
+		float Aw = quad_sum<P>(r.Aw[q][0]), old[P], du[P];
+		float *to;
+
+		if (q && !two)
+			continue;
+		to = own_totals<P>(totals, w, L, token_of(paths.token[t + q], w.sub));
+#pragma unroll
+		for (int c = 0; c < P; c++) {
+			old[c] = to[c * L * EIGHT];
+			du[c] = k.D[c] * s.dy[j + q][walked<P>(w, c)].v[w.sub] +
+				delta[q][c] * r.m[q][c][0];
+		}
+		add_totals<P>(to, w, L, paths.code[t + q], old, du);
+		if (w.sub < P)
+			s.ddelta[j + q][walked<P>(w, w.sub % P)] = Aw;
+	}
+}
+
+/* The same with one direction: lane c has channel c's; du stands in place of dy. */
+template <int N, int P>
+static __device__ __forceinline__ void leave_alone(struct back_tile<N, 1, P> &s,
+	const struct walker<N / LANES, 1, P> &k, const struct place &w, int j,
+	struct back_sums<N / LANES, 1, P> &r)
+{
+	int c = walked<P>(w, w.sub % P);
+	float m[2][P], D = k.D[0];
+
+#pragma unroll
+	for (int i = 1; i < P; i++)
+		D = w.sub % P == i ? k.D[i] : D;
+#pragma unroll
+	for (int q = 0; q < 2; q++)
+#pragma unroll
+		for (int i = 0; i < P; i++)
+			m[q][i] = r.m[q][i][0];
+	lane_sums_of<P, 1, 2, P>(m);
+	lane_sums_of<P, 1, 2, P>(r.Aw);
+#pragma unroll
+	for (int q = 0; q < 2; q++) {
+		float sum = quad_sum<P>(m[q][0]);
+		float Aw = quad_sum<P>(r.Aw[q][0]) + s.t.u[j + q][c].v[0] * sum;
+		float du = D * s.dy[j + q][c].v[0] + s.t.delta[j + q][c] * sum;
+
+		__syncwarp();
+		if (w.sub < P) {
+			s.dy[j + q][c].v[0] = du;
+			s.ddelta[j + q][c] = Aw;
+		}
+	}
+}
+
+/* States to and from memory: packs (P K, threads). */
+template <int NL, int K, int P>
+static __device__ __forceinline__ void put_states(pack<NL> *to, const struct states_of<NL, K, P> &h)
 {
 #pragma unroll
-	for (int d = 0; d < SET; d++)
-		if (s.code[j][d] != s.code[j + 1][d])
-			flush_run<N>(s, w, k->run[d], s.code[j + 1][d]);
+	for (int c = 0; c < P; c++)
+#pragma unroll
+		for (int d = 0; d < K; d++)
+			to[(c * K + d) * SET_THREADS + threadIdx.x] = *(const pack<NL> *)h.h[c][d];
 }
 
-/* Sums over the block's warps of a stretch; dr. */
-template <int N, int HALF>
-static __device__ __forceinline__ void finish_stretch(struct back_tile<N> &s,
-	struct walker<N / SET> *k, const struct place &w, const struct selective_scan &p,
-	const struct scan_array_grads &d, float *BC, int t0)
+template <int NL, int K, int P>
+static __device__ __forceinline__ void take_states(
+	struct states_of<NL, K, P> &h, const pack<NL> *from)
 {
-	int L = (int)p.len, last = min(STEPS, L - t0);
+#pragma unroll
+	for (int c = 0; c < P; c++)
+#pragma unroll
+		for (int d = 0; d < K; d++)
+			*(pack<NL> *)h.h[c][d] = from[(c * K + d) * SET_THREADS + threadIdx.x];
+}
+
+/* A thread's states on their way from work to its own places in shared memory. */
+template <int NL, int COUNT>
+static __device__ __forceinline__ void send_states(pack<NL> *to, const pack<NL> *from)
+{
+	to += threadIdx.x;
+	from += threadIdx.x;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+	unsigned at = (unsigned)__cvta_generic_to_shared(to);
+
+	if constexpr (COUNT > 0) {
+		asm volatile("cp.async.ca.shared.global [%0+%3], [%1+%3], %2;" ::"r"(at), "l"(from),
+			     "n"(sizeof(pack<NL>)),
+			     "n"((COUNT - 1) * SET_THREADS * sizeof(pack<NL>))
+			     : "memory");
+		send_states<NL, COUNT - 1>(to - threadIdx.x, from - threadIdx.x);
+	}
+#else
+	for (int i = 0; i < COUNT; i++)
+		to[i * SET_THREADS] = from[i * SET_THREADS];
+#endif
+}
+
+static __device__ __forceinline__ void await_states(void)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+	asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+/* Back over steps j + 1 (if there is one) and j of a tile from h, the states before j. */
+template <int N, int K, int P>
+static __device__ __forceinline__ void walk_pair(struct back_tile<N, K, P> &s,
+	const struct paths<K> &paths, float *totals, struct walker<N / LANES, K, P> &k,
+	const struct place &w, int L, int t0, int j, struct states_of<N / LANES, K, P> &h)
+{
+	struct step<N / LANES, K, P> x = open_step(s.t, w, j, k.A2), y;
+	struct states_of<N / LANES, K, P> next;
+	struct back_sums<N / LANES, K, P> r = {
+	};
+	int two = t0 + j + 1 < L;
+	float delta[2][P];
+
+	decay_states(h, x);
+	y = open_step(s.t, w, j + 1, k.A2);
+	if (two) {
+		inject(next, h, x, s.t, j, w.sub);
+		decay_states(next, y);
+		step_back<N, K, P>(r, 1, s, paths, k, w, t0 + j + 1, j + 1, next, y);
+	}
+	step_back<N, K, P>(r, 0, s, paths, k, w, t0 + j, j, h, x);
+#pragma unroll
+	for (int c = 0; c < P; c++) {
+		delta[0][c] = x.delta[c];
+		delta[1][c] = y.delta[c];
+	}
+	leave_sums<N, K, P>(s, r, w, j);
+	if constexpr (K == 1)
+		leave_alone<N, P>(s, k, w, j, r);
+	else
+		leave_set<N, K, P>(s, paths, totals, k, w, L, t0 + j, j, r, delta, two);
+}
+
+/*
+ * The tile's stretch from t0 on, whose first states are on their way to s.before[0], where those of
+ * the stretch before it (at `check`, if there is one) are sent for at the end.
+ */
+template <int N, int K, int P>
+static __device__ __forceinline__ void walk_stretch(struct back_tile<N, K, P> &s,
+	const struct paths<K> &paths, float *totals, struct walker<N / LANES, K, P> &k,
+	const struct place &w, int L, int t0, const pack<N / LANES> *check)
+{
+	struct states_of<N / LANES, K, P> h;
+	int len = L - t0;
+
+	await_states();
+	take_states(h, s.before[0][0]);
+#pragma unroll 1
+	for (int j = 0; j < STEPS - 2; j += 2) {
+		if (j)
+			put_states(s.before[j / 2][0], h);
+		advance(h, open_step(s.t, w, j, k.A2), s.t, j, w.sub);
+		advance(h, open_step(s.t, w, j + 1, k.A2), s.t, j + 1, w.sub);
+	}
+#pragma unroll 1
+	for (int j = STEPS - 2; j >= 0; j -= 2) {
+		if (j >= len)
+			continue;
+		if (j < STEPS - 2)
+			take_states(h, s.before[j / 2][0]);
+		if (!j && t0)
+			send_states<N / LANES, P * K>(s.before[0][0], check);
+		walk_pair<N, K, P>(s, paths, totals, k, w, L, t0, j, h);
+	}
+}
+
+/* Sums over the block's warps of a stretch; dr, and du of one direction. */
+template <int HALF, int N, int K, int P>
+static __device__ __forceinline__ void finish_stretch(struct back_tile<N, K, P> &s,
+	struct walker<N / LANES, K, P> &k, const struct paths<K> &paths, const struct place &w,
+	const struct selective_scan &p, const struct scan_array_grads &d, float *BC, int t0)
+{
+	int last = min(STEPS, (int)p.len - t0), E = (int)p.dim;
+	int64_t base = w.b * p.len * E + w.e;
 
 	__syncthreads();
 	for (int i = threadIdx.x; i < last * 2 * N; i += SET_THREADS) {
@@ -162,206 +385,218 @@ static __device__ __forceinline__ void finish_stretch(struct back_tile<N> &s,
 		float sum = 0;
 
 		for (int a = 0; a < WARPS; a++)
-			sum += ((const float *)&s.t.u[j][a * EIGHT])[v];
-		for (int a = 0; a < SET && v >= N; a++)
-			sum += s.injected[j][a] * s.t.B[j][a][v - N];
-		BC[t0 * 2 * N + i] = sum;
-	}
-	for (int j = w.warp; j < last && w.live; j += WARPS) {
-		float dr = s.ddelta[j][w.lane] * softplus_slope(s.t.delta[j][w.lane]);
+			sum += s.sums[j][a][v];
+		for (int a = 0; a < K && v >= N; a++) {
+			float all = 0;
 
-		k->dbeta += p.kappa * dr;
-		if (d.r.data)
-			write<HALF>(d.r, (w.b * L + t0 + j) * p.dim + w.e, dr, d.acc_r);
-	}
-}
-
-/* The state before every stretch. check: this block's, (stretches, SET, threads) packs. */
-template <int N, int HALF>
-static __device__ __forceinline__ void first_sweep(struct back_tile<N> &s,
-	const struct walker<N / SET> &k, const struct place &w, const struct selective_scan &p,
-	const struct scan_arrays &in, pack<N / SET> *check)
-{
-	float h[SET][N / SET] = {};
-	int c = walked(w);
-
-	for (int t0 = 0;; t0 += STEPS) {
-#pragma unroll
-		for (int d = 0; d < SET; d++)
-			check[(t0 / STEPS * SET + d) * SET_THREADS + threadIdx.x] =
-				*(const pack<N / SET> *)h[d];
-		if (t0 + STEPS >= p.len)
-			break;
-		fill_tile<N, STEPS, HALF>(s.t, w, p, in, t0);
-#pragma unroll
-		for (int j = 0; j < STEPS; j++)
-			advance(h, open_step(s.t, j, c, k.A2), s.t, j, w.sub);
-	}
-}
-
-template <int NL> static __device__ __forceinline__ void take(float (*h)[NL], const pack<NL> *from)
-{
-#pragma unroll
-	for (int d = 0; d < SET; d++)
-		*(pack<NL> *)h[d] = from[d * SET_THREADS + threadIdx.x];
-}
-
-/* h, before the step j, goes back over it. */
-template <int N>
-static __device__ __forceinline__ void walk_back(struct back_tile<N> &s, float *own,
-	struct walker<N / SET> *k, const struct place &w, int j, int coded,
-	const float (*h)[N / SET])
-{
-	if (coded)
-		end_runs<N>(s, k, w, j);
-	step_back<N>(s, own, k, w, j, h, open_step(s.t, j, walked(w), k->A2));
-}
-
-/*
- * The tile's stretch of len steps from h, that before it: the states before steps 2, 4, ... but the
- * last go to shared memory; then the last step and pairs of steps in reverse.
- */
-template <int N>
-static __device__ __forceinline__ void walk_stretch(struct back_tile<N> &s, float *own,
-	struct walker<N / SET> *k, const struct place &w, int len, int coded, float (*h)[N / SET],
-	const pack<N / SET> *check)
-{
-	int c = walked(w);
-
-#pragma unroll 1
-	for (int j = 0; j < STEPS - 1; j += 2) {
-#pragma unroll
-		for (int d = 0; d < SET && j; d++)
-			s.before[j / 2 - 1][d][threadIdx.x] = *(const pack<N / SET> *)h[d];
-		advance(h, open_step(s.t, j, c, k->A2), s.t, j, w.sub);
-		advance(h, open_step(s.t, j + 1, c, k->A2), s.t, j + 1, w.sub);
-	}
-	if (STEPS - 1 < len)
-		walk_back<N>(s, own, k, w, STEPS - 1, coded, h);
-#pragma unroll 1
-	for (int j = STEPS - 3; j >= 0; j -= 2) {
-		const pack<N / SET> *from = j ? s.before[j / 2 - 1][0] : check;
-
-		if (j >= len)
-			continue;
-		take(h, from);
-		if (j + 1 < len) {
-			advance(h, open_step(s.t, j, c, k->A2), s.t, j, w.sub);
-			walk_back<N>(s, own, k, w, j + 1, coded, h);
-			take(h, from);
+			for (int i = 0; i < P; i++)
+				all += s.injected[j][i].v[a];
+			sum += all * s.t.B[j][a][v - N];
 		}
-		walk_back<N>(s, own, k, w, j, coded, h);
+		BC[source_of(p, paths, t0 + j) * 2 * N + v] = sum;
+	}
+	for (int j = w.warp / P; j < last && w.live; j += WARPS / P) {
+		int c = w.part * WARP + w.lane, q = source_of(p, paths, t0 + j);
+		float dr = s.ddelta[j][c] * softplus_slope(s.t.delta[j][c]);
+
+		k.dbeta += p.kappa * dr;
+		if (d.r.data)
+			write<HALF>(d.r, base + q * E, dr, d.acc_r);
+		if (K == 1 && d.u.data)
+			write<HALF>(d.u, base + token_of(paths.token[t0 + j], 0) * E,
+				s.dy[j][c].v[0], d.acc_u);
 	}
 }
 
-/* What one sample's tile leaves: du, and parts of the parameters' gradients. */
-template <int N, int HALF>
-static __device__ __forceinline__ void finish_tile(struct back_tile<N> &s, const float *totals,
-	struct walker<N / SET> *k, const struct place &w, const struct selective_scan &p,
-	const struct scan_array_grads &d, const struct scan_parts &parts, int tile)
+/* What one sample's tile leaves: du of several directions, and parts of the parameters' gradients. */
+template <int HALF, int N, int K, int P>
+static __device__ __forceinline__ void finish_tile(struct back_tile<N, K, P> &s,
+	const float *totals, struct walker<N / LANES, K, P> &k, const struct paths<K> &paths,
+	const struct place &w, const struct selective_scan &p, const struct scan_array_grads &d,
+	const struct scan_parts &parts, int tile)
 {
-	const int NL = N / SET;
-	int L = (int)p.len, E = (int)p.dim, e = tile * WARP + walked(w);
+	const int NL = N / LANES;
+	int L = (int)p.len, E = (int)p.dim;
 	float *left = parts.sample + w.b * scan_row(p);
-	float *codes = parts.code + (w.b * scan_tiles(p) + tile) * STEP_CODES * N;
+	float *codes = parts.code + (w.b * parts.tiles + tile) * STEP_CODES * N;
+	float2 *sums = (float2 *)s.dy;
 
-	for (int a = 0; a < SET; a++)
-		flush_run<N>(s, w, k->run[a], s.code[0][a]);
-	for (int i = 0; i < NL && e < E; i++)
-		left[(int64_t)e * N + w.sub * NL + i] = LN2 * k->A2[i] * k->dA[i];
+	for (int a = 0; a < K && back_shape<K>::coded; a++)
+		flush_run<N, K, P>(s, w, k.run[a], code_of(paths.code[0], a));
+	for (int c = 0; c < P; c++) {
+		int e = tile * P * WARP + walked<P>(w, c);
+
+		for (int i = 0; i < NL && e < E; i++)
+			left[(int64_t)e * N + w.sub * NL + i] = LN2 * k.A2[c][i] * k.dA[c][i];
+	}
 	left += (int64_t)E * N;
 	__syncthreads();
-	s.dy[w.warp][w.lane] = make_float4(k->dD, k->dbeta, 0, 0);
+	sums[threadIdx.x] = make_float2(k.dD, k.dbeta);
 	__syncthreads();
-	if (!w.warp && w.live) {
-		left[w.e] = s.dy[0][w.lane].x + s.dy[1][w.lane].x + s.dy[2][w.lane].x +
-			    s.dy[3][w.lane].x;
-		left[E + w.e] = s.dy[0][w.lane].y + s.dy[1][w.lane].y + s.dy[2][w.lane].y +
-				s.dy[3][w.lane].y;
+	if (w.warp < P && w.live) {
+		float2 sum = make_float2(0, 0);
+
+		for (int a = threadIdx.x; a < SET_THREADS; a += P * WARP) {
+			sum.x += sums[a].x;
+			sum.y += sums[a].y;
+		}
+		left[w.e] = sum.x;
+		left[E + w.e] = sum.y;
 	}
-	for (int i = threadIdx.x; i < STEP_CODES * N; i += SET_THREADS)
-		codes[i] = s.codes[0][i / N][i % N] + s.codes[1][i / N][i % N] +
-			   s.codes[2][i / N][i % N] + s.codes[3][i / N][i % N];
-	for (int t = w.warp; t < L && w.live && d.u.data; t += WARPS)
+	for (int i = threadIdx.x; i < STEP_CODES * N; i += SET_THREADS) {
+		float sum = 0;
+
+		for (int a = 0; a < WARPS && back_shape<K>::coded; a++)
+			sum += s.codes[a][i / N][i % N];
+		codes[i] = sum;
+	}
+	for (int t = w.warp / P; K > 1 && t < L && w.live && d.u.data; t += WARPS / P)
 		write<HALF>(d.u, (w.b * L + t) * E + w.e, total_of(totals, w, L, t), d.acc_u);
 	__syncthreads();
 }
 
-template <int N, int HALF>
-static __global__ void __launch_bounds__(SET_THREADS, BLOCKS) set_backward(struct selective_scan p,
-	struct scan_array_grads d, struct array dy, struct scan_arrays in, struct scan_parts parts)
+/* The walker of a tile, and shared memory made ready for it. */
+template <int N, int K, int P>
+static __device__ __forceinline__ struct walker<N / LANES, K, P> begin_tile(
+	struct back_tile<N, K, P> &s, float *totals, const struct place &w,
+	const struct selective_scan &p, const struct scan_arrays &in, int tile) {
+	struct walker<N / LANES, K, P> k = {
+	};
+
+	decays_of<N, P>(k.A2, w, p, in, tile);
+	for (int c = 0; c < P; c++)
+		k.D[c] = value(in.D, channel_of<P>(w, p, tile, c));
+	for (int n = threadIdx.x; K > 1 && n < p.len * P * WARP; n += SET_THREADS)
+		totals[n] = 0;
+	for (int n = threadIdx.x; n < sizeof(s.codes) / sizeof(float); n += SET_THREADS)
+		((float *)s.codes)[n] = 0;
+	return k;
+}
+
+/* Packs of states that a tile of one sample leaves. */
+template <int K>
+static __device__ __forceinline__ int64_t tile_states(int64_t L)
 {
+	return (L + STEPS - 1) / STEPS * (back_shape<K>::P * K * SET_THREADS);
+}
+
+/* The states before every stretch: check (b, tiles, stretches, P K, threads) packs. */
+template <int N, int HALF, int K>
+static __global__ void __launch_bounds__(SET_THREADS, back_shape<K>::sweep_blocks)
+	set_states(struct selective_scan p, struct scan_arrays in, pack<N / LANES> *check)
+{
+	const int P = back_shape<K>::P;
 	extern __shared__ float4 pool[];
-	struct back_tile<N> &s = *(struct back_tile<N> *)pool;
-	float *totals = (float *)(&s + 1);
-	int L = (int)p.len, tiles = (int)scan_tiles(p), last = (L - 1) / STEPS;
-	pack<N / SET> *check =
-		(pack<N / SET> *)parts.check + (int64_t)blockIdx.x * (last + 1) * SET * SET_THREADS;
+	struct tile<N, K, P, SWEEP> &s = *(struct tile<N, K, P, SWEEP> *)pool;
+	int L = (int)p.len, tile = blockIdx.x;
+	struct paths<K> paths = fill_paths<K>(&s + 1, in, L);
+	struct place w = place_of<P>(p, in, blockIdx.y, tile * P * WARP);
+	struct states_of<N / LANES, K, P> h = {
+	};
+	float A2[P][N / LANES];
 
-	for (int64_t i = blockIdx.x; i < p.batch * tiles; i += gridDim.x) {
-		int tile = (int)(i % tiles);
-		struct place w = place_of(p, in, i / tiles, tile * WARP);
-		int e = min(tile * WARP + walked(w), (int)p.dim - 1);
-		float *BC = parts.BC + (w.b * tiles + tile) * L * 2 * N;
-		struct walker<N / SET> k = {
-		};
-
-		float *own = own_totals(totals, w, L);
-
-		k.D = value(in.D, e);
-		for (int n = 0; n < N / SET; n++)
-			k.A2[n] = decay(in, e, w.sub * (N / SET) + n, N);
-		for (int n = threadIdx.x; n < L * WARP; n += SET_THREADS)
-			totals[n] = 0;
-		for (int n = threadIdx.x; n < WARPS * STEP_CODES * N; n += SET_THREADS)
-			((float *)s.codes)[n] = 0;
-		fill_codes(s.t, in);
-		first_sweep<N, HALF>(s, k, w, p, in, check);
-		for (int j = last; j >= 0; j--) {
-			const pack<N / SET> *at = check + (int64_t)j * SET * SET_THREADS;
-			__align__(16) float h[SET][N / SET];
-
-			take(h, at);
-			fill_back<N, HALF>(s, &k, w, p, dy, in, j * STEPS);
-			walk_stretch<N>(
-				s, own, &k, w, L - j * STEPS, in.direction_B.data != 0, h, at);
-			finish_stretch<N, HALF>(s, &k, w, p, d, BC, j * STEPS);
+	check += (w.b * gridDim.x + tile) * tile_states<K>(L);
+	decays_of<N, P>(A2, w, p, in, tile);
+	fill_codes(s, in);
+	__syncthreads();
+	for (int t0 = 0; t0 < L; t0 += SWEEP) {
+		fill_tile<HALF>(s, paths, w, p, in, t0);
+#pragma unroll 1
+		for (int j = 0; j < SWEEP && t0 + j < L; j += STEPS) {
+			put_states(check + (t0 + j) / STEPS * P * K * SET_THREADS, h);
+#pragma unroll 2
+			for (int i = j; i < j + STEPS; i++)
+				advance(h, open_step(s, w, i, A2), s, i, w.sub);
 		}
-		finish_tile<N, HALF>(s, totals, &k, w, p, d, parts, tile);
 	}
+}
+
+/* Grid: tiles of channels, sample. */
+template <int N, int HALF, int K>
+static __global__ void __launch_bounds__(SET_THREADS, back_shape<K>::blocks)
+	set_backward(struct selective_scan p, struct scan_array_grads d, struct array dy,
+		struct scan_arrays in, struct scan_parts parts)
+{
+	const int P = back_shape<K>::P;
+	extern __shared__ float4 pool[];
+	struct back_tile<N, K, P> &s = *(struct back_tile<N, K, P> *)pool;
+	int L = (int)p.len, tiles = gridDim.x, tile = blockIdx.x, last = (L - 1) / STEPS;
+	struct paths<K> paths = fill_paths<K>(&s + 1, in, L);
+	float *totals = (float *)((char *)(&s + 1) + path_bytes<K>(L));
+	struct place w = place_of<P>(p, in, blockIdx.y, tile * P * WARP);
+	const pack<N / LANES> *check =
+		(const pack<N / LANES> *)parts.check + (w.b * tiles + tile) * tile_states<K>(L);
+	float *BC = parts.BC + (w.b * tiles + tile) * L * 2 * N;
+	struct walker<N / LANES, K, P> k = begin_tile<N, K, P>(s, totals, w, p, in, tile);
+
+	fill_codes(s.t, in);
+	send_states<N / LANES, P * K>(s.before[0][0], check + last * P * K * SET_THREADS);
+	__syncthreads();
+	for (int j = last; j >= 0; j--) {
+		fill_back<HALF, N, K, P>(s, k, paths, w, p, dy, in, j * STEPS);
+		walk_stretch<N, K, P>(s, paths, totals, k, w, L, j * STEPS,
+			check + (j - 1) * P * K * SET_THREADS);
+		finish_stretch<HALF, N, K, P>(s, k, paths, w, p, d, BC, j * STEPS);
+	}
+	finish_tile<HALF, N, K, P>(s, totals, k, paths, w, p, d, parts, tile);
+}
+
+template <int N, int K> static int64_t shared_of(const struct selective_scan &p)
+{
+	const int P = back_shape<K>::P;
+
+	return sizeof(struct back_tile<N, K, P>) + path_bytes<K>(p.len) +
+	       (K > 1 ? p.len * P * WARP * sizeof(float) : 0);
 }
 
 int64_t scan_set_back_shared(const struct selective_scan &p)
 {
-	return (p.state == 8 ? sizeof(struct back_tile<8>) : sizeof(struct back_tile<16>)) +
-	       p.len * WARP * sizeof(float);
+	if (p.directions == 1)
+		return p.state == 8 ? shared_of<8, 1>(p) : shared_of<16, 1>(p);
+	return p.state == 8 ? shared_of<8, 4>(p) : shared_of<16, 4>(p);
 }
 
-/* As many as are resident at once; each block takes tasks in strides of the grid. */
-static int64_t block_count(const struct selective_scan &p)
+int64_t scan_set_tiles(const struct selective_scan &p)
 {
-	int64_t tasks = p.batch * scan_tiles(p), room = scan_set_back_shared(p) + 1024;
-	int64_t fit = device_limit(cudaDevAttrMaxSharedMemoryPerMultiprocessor) / room;
+	int width = WARP * (p.directions == 1 ? back_shape<1>::P : back_shape<4>::P);
 
-	fit = (fit < 1 ? 1 : fit < BLOCKS ? fit : BLOCKS) * cuda_multiprocessors;
-	return tasks < fit ? tasks : fit;
+	return (p.dim + width - 1) / width;
 }
 
 int64_t scan_set_check(const struct selective_scan &p)
 {
-	return block_count(p) * ((p.len + STEPS - 1) / STEPS) * p.state * SET_THREADS;
+	int64_t walked = p.directions * (p.directions == 1 ? back_shape<1>::P : back_shape<4>::P);
+
+	return p.batch * scan_set_tiles(p) * ((p.len + STEPS - 1) / STEPS) * p.state / LANES *
+	       walked * SET_THREADS;
 }
 
-template <int N, int HALF>
+template <int N, int HALF, int K>
 static void launch(const struct selective_scan &p, const struct scan_array_grads &d,
 	struct array dy, const struct scan_arrays &in, const struct scan_parts &parts)
 {
-	unsigned grid = (unsigned)block_count(p);
-	int shared = (int)scan_set_back_shared(p);
+	dim3 grid((unsigned)parts.tiles, (unsigned)p.batch);
+	int shared = (int)shared_of<N, K>(p);
+	int sweep =
+		(int)(sizeof(struct tile<N, K, back_shape<K>::P, SWEEP>) + path_bytes<K>(p.len));
 
 	cudaFuncSetAttribute(
-		set_backward<N, HALF>, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
-	set_backward<N, HALF><<<grid, SET_THREADS, shared, cuda_stream>>>(p, d, dy, in, parts);
+		set_states<N, HALF, K>, cudaFuncAttributeMaxDynamicSharedMemorySize, sweep);
+	cudaFuncSetAttribute(
+		set_backward<N, HALF, K>, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
+	set_states<N, HALF, K>
+		<<<grid, SET_THREADS, sweep, cuda_stream>>>(p, in, (pack<N / LANES> *)parts.check);
+	set_backward<N, HALF, K><<<grid, SET_THREADS, shared, cuda_stream>>>(p, d, dy, in, parts);
+}
+
+template <int N, int HALF>
+static void by_directions(const struct selective_scan &p, const struct scan_array_grads &d,
+	struct array dy, const struct scan_arrays &in, const struct scan_parts &parts)
+{
+	if (p.directions == 1)
+		launch<N, HALF, 1>(p, d, dy, in, parts);
+	else
+		launch<N, HALF, 4>(p, d, dy, in, parts);
 }
 
 void scan_set_backward(const struct selective_scan &p, const struct scan_array_grads &d,
@@ -370,11 +605,11 @@ void scan_set_backward(const struct selective_scan &p, const struct scan_array_g
 	int half = scan_all_half(in, dy);
 
 	if (p.state == 8 && half)
-		launch<8, 1>(p, d, dy, in, parts);
+		by_directions<8, 1>(p, d, dy, in, parts);
 	else if (p.state == 8)
-		launch<8, 0>(p, d, dy, in, parts);
+		by_directions<8, 0>(p, d, dy, in, parts);
 	else if (half)
-		launch<16, 1>(p, d, dy, in, parts);
+		by_directions<16, 1>(p, d, dy, in, parts);
 	else
-		launch<16, 0>(p, d, dy, in, parts);
+		by_directions<16, 0>(p, d, dy, in, parts);
 }

@@ -5,7 +5,7 @@
 static __global__ void sum_tiles(
 	struct selective_scan p, struct scan_array_grads d, struct scan_parts parts)
 {
-	int N = (int)p.state, tiles = (int)scan_tiles(p), code = blockIdx.y == gridDim.y - 1;
+	int N = (int)p.state, tiles = (int)parts.tiles, code = blockIdx.y == gridDim.y - 1;
 	int size = code ? STEP_CODES * N : (int)p.len * 2 * N;
 	int from = code ? threadIdx.x : blockIdx.y * blockDim.x + threadIdx.x;
 	int64_t b = blockIdx.x;

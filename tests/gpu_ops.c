@@ -131,7 +131,7 @@ static int run_precision(int precision)
 	diag("%s, %s", gpu->name, names[precision]);
 	for (size_t t = 0; t < sizeof(case_tables) / sizeof(case_tables[0]); t++)
 		for (int i = 0; i < case_counts[t] && case_tables[t][i].op; i++)
-			if (!only || !strcmp(only, case_tables[t][i].op))
+			if (!only || !strncmp(only, case_tables[t][i].op, strlen(only)))
 				check(&case_tables[t][i], precision);
 	return done();
 }

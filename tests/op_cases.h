@@ -48,6 +48,17 @@ __attribute__((unused)) static tensor case_input(
 	return program_input_grad(p, name, dims, shape);
 }
 
+/* What an op leaves: halves where a program keeps them. */
+__attribute__((unused)) static tensor case_half_input(
+	struct program *p, const char *name, int dims, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+	tensor t = case_input(p, name, dims, a, b, c, d);
+
+	if (t && case_half)
+		t->type = TYPE_BF16;
+	return t;
+}
+
 /* The same without a gradient. */
 __attribute__((unused)) static tensor case_constant(struct program *p, const char *name,
 	enum type type, int dims, int64_t a, int64_t b, int64_t c, int64_t d)
@@ -96,7 +107,7 @@ static int case_open(struct case_run *r, const struct op_case *c, const struct d
 
 		if (!t)
 			break;
-		if (t->type != TYPE_REAL)
+		if (t->type != TYPE_REAL && t->type != TYPE_BF16)
 			continue;
 		host = malloc(t->count * sizeof(*host));
 		for (int64_t j = 0; j < t->count; j++)

@@ -1,6 +1,9 @@
 /* Cases of the ops in ops_scan.c and ops_loss.c. */
 
-/* n: family, height, width, E, N; bits of n[5]: 1 by token, 2 merged, 4 segments */
+/*
+ * n: family, height, width, E, N; bits of n[5]: 1 by token, 2 merged, 4 segments, 16 halves, 32 the
+ * last direction alone
+ */
 static tensor build_scan(struct program *p, const int64_t *n)
 {
 	static int32_t order[4 * 256], code[4 * 256];
@@ -9,11 +12,18 @@ static tensor build_scan(struct program *p, const int64_t *n)
 	struct scan_settings s = {order_directions(family), flags & 1, flags >> 1 & 1, 2, order,
 		family == ORDER_CONTINUOUS ? code : NULL};
 
+	tensor (*take)(struct program *, const char *, int, int64_t, int64_t, int64_t, int64_t) =
+		flags & 16 ? case_half_input : case_input;
+
 	order_fill(family, n[1], n[2], order, code);
-	return selective_scan(p, &s, case_input(p, "u", 3, 2, L, E, 0),
-		case_input(p, "r", 3, 2, L, E, 0), case_input(p, "beta", 1, E, 0, 0, 0),
-		case_input(p, "A_log", 2, E, N, 0, 0), case_input(p, "B", 3, 2, L, N, 0),
-		case_input(p, "C", 3, 2, L, N, 0), case_input(p, "D", 1, E, 0, 0, 0),
+	if (flags & 32) {
+		s.order += (s.directions - 1) * L;
+		s.directions = 1;
+	}
+	return selective_scan(p, &s, take(p, "u", 3, 2, L, E, 0), take(p, "r", 3, 2, L, E, 0),
+		case_input(p, "beta", 1, E, 0, 0, 0), case_input(p, "A_log", 2, E, N, 0, 0),
+		take(p, "B", 3, 2, L, N, 0), take(p, "C", 3, 2, L, N, 0),
+		case_input(p, "D", 1, E, 0, 0, 0),
 		family == ORDER_CONTINUOUS ? case_input(p, "direction_B", 2, 5, N, 0, 0) : NULL,
 		flags & 4 ? case_constant(p, "segments", TYPE_I32, 2, 2, L, 0, 0) : NULL);
 }
@@ -194,6 +204,12 @@ static const struct op_case cases_scan[] = {
 	{"selective_scan", build_scan, {4, 14, 14, 33, 16, 8}, .large = 1},
 	{"selective_scan merged", build_scan, {4, 14, 14, 40, 16, 2 + 8}, .large = 1},
 	{"selective_scan merged", build_scan, {4, 1, 29, 64, 8, 2 + 8}, .large = 1},
+	{"selective_scan halves", build_scan, {4, 14, 14, 40, 16, 2 + 8 + 16}, .large = 1},
+	{"selective_scan halves", build_scan, {4, 5, 7, 96, 8, 8 + 16}, .large = 1},
+	{"selective_scan alone", build_scan, {1, 1, 23, 70, 16, 1 + 2}, .large = 1},
+	{"selective_scan alone", build_scan, {2, 1, 197, 136, 16, 1 + 2 + 16 + 32}, .large = 1},
+	{"selective_scan alone", build_scan, {2, 1, 13, 40, 8, 2 + 32}, .large = 1},
+	{"selective_scan alone", build_scan, {3, 5, 6, 33, 8, 1 + 16 + 32}, .large = 1},
 	{"dwconv2d_silu", build_dwconv2d, {2, 4, 4, 33, 7}},
 	{"dwconv2d_silu", build_dwconv2d, {3, 7, 5, 64, 3}},
 	{"dwconv2d_silu", build_dwconv2d, {1, 1, 31, 5, 5}},
