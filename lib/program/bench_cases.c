@@ -11,6 +11,17 @@ static tensor in(
 	return program_input_grad(p, name, dims, (int64_t[]){a, b, c, d});
 }
 
+/* What ops leave in networks: halves where the program keeps them. */
+static tensor left(
+	struct program *p, const char *name, int dims, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+	tensor t = in(p, name, dims, a, b, c, d);
+
+	if (t && program_half(p))
+		t->type = TYPE_BF16;
+	return t;
+}
+
 static tensor constant(struct program *p, const char *name, enum type type, int dims, int64_t a,
 	int64_t b, int64_t c, int64_t d)
 {
@@ -31,7 +42,7 @@ static tensor build_add(struct program *p, const int64_t *n)
 /* n: B, L, in, out */
 static tensor build_linear(struct program *p, const int64_t *n)
 {
-	return linear(p, tokens(p, "x", n), in(p, "weight", 2, n[3], n[2], 0, 0),
+	return linear(p, left(p, "x", 3, n[0], n[1], n[2], 0), in(p, "weight", 2, n[3], n[2], 0, 0),
 		in(p, "bias", 1, n[3], 0, 0, 0), 1);
 }
 
@@ -59,7 +70,7 @@ static tensor build_gelu(struct program *p, const int64_t *n)
 /* n: B, L, heads, dim of a head */
 static tensor build_attention(struct program *p, const int64_t *n)
 {
-	return attention(p, in(p, "qkv", 3, n[0], n[1], 3 * n[2] * n[3], 0), n[2], 0, NULL);
+	return attention(p, left(p, "qkv", 3, n[0], n[1], 3 * n[2] * n[3], 0), n[2], 0, NULL);
 }
 
 static double flops_attention(const int64_t *n)
@@ -70,7 +81,7 @@ static double flops_attention(const int64_t *n)
 /* n: B, side, cin, cout, k, stride */
 static tensor build_conv2d(struct program *p, const int64_t *n)
 {
-	return conv2d(p, in(p, "x", 4, n[0], n[1], n[1], n[2]),
+	return conv2d(p, left(p, "x", 4, n[0], n[1], n[1], n[2]),
 		in(p, "weight", 4, n[3], n[2], n[4], n[4]), in(p, "bias", 1, n[3], 0, 0, 0), n[5],
 		n[5] == n[4] ? 0 : n[4] / 2);
 }
@@ -85,7 +96,7 @@ static double flops_conv2d(const int64_t *n)
 /* n: B, rows of a sample, channels */
 static tensor build_batchnorm(struct program *p, const int64_t *n)
 {
-	return batchnorm(p, tokens(p, "x", n), in(p, "weight", 1, n[2], 0, 0, 0),
+	return batchnorm(p, left(p, "x", 3, n[0], n[1], n[2], 0), in(p, "weight", 1, n[2], 0, 0, 0),
 		in(p, "bias", 1, n[2], 0, 0, 0), constant(p, "mean", TYPE_REAL, 1, n[2], 0, 0, 0),
 		constant(p, "var", TYPE_REAL, 1, n[2], 0, 0, 0), (real)1e-5, 1);
 }
@@ -105,9 +116,9 @@ static tensor build_scan(struct program *p, const int64_t *n)
 		return program_refuse(p, "selective_scan: out of memory");
 	}
 	order_fill(family, n[1], n[1], order, code);
-	y = selective_scan(p, &s, in(p, "u", 3, n[0], L, E, 0), in(p, "r", 3, n[0], L, E, 0),
+	y = selective_scan(p, &s, left(p, "u", 3, n[0], L, E, 0), left(p, "r", 3, n[0], L, E, 0),
 		in(p, "beta", 1, E, 0, 0, 0), in(p, "A_log", 2, E, N, 0, 0),
-		in(p, "B", 3, n[0], L, N, 0), in(p, "C", 3, n[0], L, N, 0),
+		left(p, "B", 3, n[0], L, N, 0), left(p, "C", 3, n[0], L, N, 0),
 		in(p, "D", 1, E, 0, 0, 0), n[4] == 2 ? NULL : in(p, "direction_B", 2, 5, N, 0, 0),
 		NULL);
 	free(order);
@@ -124,7 +135,7 @@ static double flops_scan(const int64_t *n)
 /* n: B, side, E, k */
 static tensor build_dwconv2d(struct program *p, const int64_t *n)
 {
-	return dwconv2d_silu(p, in(p, "x", 3, n[0], n[1] * n[1], n[2], 0), n[1], n[1],
+	return dwconv2d_silu(p, left(p, "x", 3, n[0], n[1] * n[1], n[2], 0), n[1], n[1],
 		in(p, "weight", 4, n[2], 1, n[3], n[3]), in(p, "bias", 1, n[2], 0, 0, 0));
 }
 
@@ -135,8 +146,8 @@ static double flops_dwconv2d(const int64_t *n)
 
 static tensor build_dwconv1d(struct program *p, const int64_t *n)
 {
-	return dwconv1d_silu(p, tokens(p, "x", n), in(p, "weight", 3, n[2], 1, 4, 0),
-		in(p, "bias", 1, n[2], 0, 0, 0), 0, NULL);
+	return dwconv1d_silu(p, left(p, "x", 3, n[0], n[1], n[2], 0),
+		in(p, "weight", 3, n[2], 1, 4, 0), in(p, "bias", 1, n[2], 0, 0, 0), 0, NULL);
 }
 
 /* (B, 4, L, C) */

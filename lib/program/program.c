@@ -56,6 +56,11 @@ void program_set_half(struct program *p, int half)
 	p->half = half;
 }
 
+int program_half(const struct program *p)
+{
+	return p->half;
+}
+
 int program_failed(const struct program *p)
 {
 	return p->failed;

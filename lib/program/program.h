@@ -46,6 +46,7 @@ enum program_mode program_mode(const struct program *p);
  * alike. For devices that compute so; sums, statistics and the residual stream stay as they are.
  */
 void program_set_half(struct program *p, int half);
+int program_half(const struct program *p);
 
 /* Names the calls that follow, as printf; "" ends it. For messages and profiles. */
 void program_scope(struct program *p, const char *format, ...)
