@@ -119,7 +119,7 @@ static int write_map(const struct session *r)
 
 static int worker_threads(const struct session *r)
 {
-	return data_workers(&r->o->loading, r->trainer->student->config.image);
+	return data_workers(&r->o->loading, r->trainer->student->config.image, r->device);
 }
 
 static void print_memory(const struct session *r)

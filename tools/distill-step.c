@@ -256,7 +256,7 @@ static int make_trainer(struct training *r)
 
 static int worker_threads(const struct training *r)
 {
-	return data_workers(&r->o->loading, r->trainer->student->config.image);
+	return data_workers(&r->o->loading, r->trainer->student->config.image, r->device);
 }
 
 /* Batches in flight; those of a validation beside those of training. */

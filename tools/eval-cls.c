@@ -96,7 +96,7 @@ struct judged {
 
 static int worker_threads(const struct options *o, const struct evaluator *e)
 {
-	return data_workers(&o->loading, e->network->config.image);
+	return data_workers(&o->loading, e->network->config.image, e->device);
 }
 
 static void print_memory(const struct options *o, const struct settings *s,

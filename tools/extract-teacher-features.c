@@ -81,7 +81,7 @@ static void batches_of(const struct extraction *x, struct batches_settings *b)
 		.limit = x->mixing ? t->limit : 0,
 		.first = x->mixing ? t->first : 0,
 		.seed = cli.seed,
-		.workers = data_workers(&x->o->loading, x->teacher->config.image)};
+		.workers = data_workers(&x->o->loading, x->teacher->config.image, x->device)};
 
 	b->augment.size = x->teacher->config.image;
 	/* with mixing an epoch has an order, of which a part takes some batches */

@@ -1,6 +1,8 @@
 #include "lib/cli/data_options.h"
 #include "lib/cli/cli.h"
 
+#define SPARE_MAX 64
+
 int data_option(struct data_options *o, int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
@@ -14,9 +16,15 @@ int data_option(struct data_options *o, int key, char *arg, struct argp_state *s
 	return ARGP_ERR_UNKNOWN;
 }
 
-int data_workers(const struct data_options *o, int64_t side)
+int data_workers(const struct data_options *o, int64_t side, const struct device *d)
 {
-	return o->workers >= 0 ? (int)o->workers : side > 48;
+	int spare = d->finish ? cli.threads - 1 : 1;
+
+	if (o->workers >= 0)
+		return (int)o->workers;
+	if (side <= 48)
+		return 0;
+	return spare < 1 ? 1 : spare < SPARE_MAX ? spare : SPARE_MAX;
 }
 
 int data_open(struct dataset **d, const struct data_options *o, const char *path, int part)
