@@ -41,7 +41,14 @@ $(GPU_TESTS): $B/tests/%: tests/%.c $(LIB)
 test-gpu: cuda all $(GPU_TESTS) ## tests of the CUDA side (on a machine with a GPU)
 	TRANSMAMBA_CUDA=$(abspath $(BIN))/libtransmamba-cuda.so TM_BIN=$(abspath $(BIN)) prove --timer $(GPU_TESTS) $(wildcard tests/gpu_*.t)
 
-.PHONY: bench-gpu
+.PHONY: bench-gpu curves-gpu input-gpu
 bench-gpu: cuda all ## time training steps and ops on this GPU into build/results/gpu.tsv
 	@mkdir -p build/results
 	tests/bench/gpu $(BIN) | tee build/results/gpu.tsv
+curves-gpu: cuda all ## loss curves in fp32, tf32 and bf16 on this GPU into build/results/gpu-curves.tsv
+	@mkdir -p build/results
+	tests/bench/curves $(BIN) | tee build/results/gpu-curves.tsv
+input-gpu: cuda all $B/tests/bench/images ## does the input keep this GPU busy? into build/results/gpu-input.tsv
+	@mkdir -p build/results
+	tests/bench/input $(BIN) $B/tests/bench/images pipelines/scales/paper.conf \
+		pipelines/scales/paper-student.conf | tee build/results/gpu-input.tsv
