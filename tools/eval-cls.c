@@ -201,6 +201,14 @@ static void put_columns(struct result *r, const struct options *o)
 	}
 }
 
+/* "NVIDIA H200" of "cuda:0 NVIDIA H200"; a CPU by its model and cores. */
+static const char *hardware(void)
+{
+	const char *device = cli.provenance.device, *card = strchr(device, ' ');
+
+	return !strncmp(device, "cuda", 4) && card ? card + 1 : hardware_name();
+}
+
 static int print_row(const struct options *o, struct dataset *data, const struct judged *j,
 	const struct judged *best)
 {
@@ -224,7 +232,7 @@ static int print_row(const struct options *o, struct dataset *data, const struct
 		result_text(r, "best_weights", best->hash);
 	result_text(r, "data", hash);
 	result_text(r, "version", cli.provenance.version);
-	result_text(r, "hardware", hardware_name());
+	result_text(r, "hardware", hardware());
 	result_real(r, "eval_seconds", j->seconds, "%.2f");
 	result_row(r);
 	result_free(r);
