@@ -45,8 +45,10 @@ test-cluster-full: test-cluster
 	prove -v --timer tests/cluster/ends.t
 	SCALE=tiny prove -v --timer tests/cluster/pipeline.t
 
-.PHONY: test-full test-asan test-asan-clang test-valgrind fuzz
-test-full: test check test-asan test-asan-clang test-valgrind test-cluster-full $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
+.PHONY: test-full test-long test-asan test-asan-clang test-valgrind fuzz
+test-full: test test-long check test-asan test-asan-clang test-valgrind test-cluster-full $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
+test-long: all # two hundred kills instead of twenty
+	TM_LONG=1 prove --timer tests/train_signals.t
 test-asan:
 	@$(MAKE) --no-print-directory CONFIG=asan test
 test-asan-clang:
