@@ -149,7 +149,10 @@ ok 'and says that it writes nothing more'
 "$root/tests/cluster/slurm" node "$work/slurm" "$node"
 
 wait "$pipeline"
-ok 'the pipeline ends well' || tail -30 "$work/b.log"
+ended=$?
+[ $ended = 0 ]
+ok 'the pipeline ends well'
+[ $ended = 0 ] || tail -30 "$work/b.log" | sed 's/^/# /'
 [ "$(grep -c 'has been requeued to reclaim resources' "$work/slurm/log/slurmctld")" -ge 2 ]
 ok 'two jobs were preempted and requeued'
 grep -qE "[Rr]equeu.*JobId=$lost|JobId=$lost.*[Rr]equeu" "$work/slurm/log/slurmctld"

@@ -34,6 +34,21 @@ load stages
 	[ "$(grep -c 'restarts, on' said)" -eq 1 ]
 }
 
+@test "an old copy of a job that lives on says nothing of how it ended" {
+	mkdir -p build/cluster
+	SLURM_JOB_ID=77 SLURM_RESTART_COUNT=0 $stage --record build/cluster/x bash -c \
+		'touch out.begun; until [ -e out.go ]; do sleep 0.05; done; echo old; exit 75' > said 2>&1 3>&- &
+	until_true 20 test -e out.begun
+	SLURM_JOB_ID=77 SLURM_RESTART_COUNT=1 $stage --record build/cluster/x echo new
+	[ "$(cat build/cluster/x.done build/cluster/x.out)" = $'0\nnew' ]
+	touch out.go
+	status=0
+	wait $! || status=$?
+	[ "$status" -eq 74 ]
+	grep -q 'another copy of this job has begun' said
+	[ "$(cat build/cluster/x.done build/cluster/x.out)" = $'0\nnew' ]
+}
+
 @test "the wrapper: output, exit code, what was said" {
 	expect 0 pipelines/cluster/slurm out.txt memory=300 -- bash -c 'echo result; echo words >&2; echo x > out.txt'
 	[ "$output" = result ]
