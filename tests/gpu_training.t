@@ -50,15 +50,21 @@ at_most()
 {
 	awk -v a="$1" -v b="$2" 'BEGIN { exit !(a <= b) }'
 }
-first=$(distance <(head -12 cpu.tsv) <(head -12 gpu.tsv))
-at_most "$first" 2e-4
-ok $? "fp32: the first ten losses are the CPU's ($first)"
-all=$(distance cpu.tsv gpu.tsv)
-at_most "$all" 0.05
-ok $? "fp32: all losses are near the CPU's ($all)"
-all=$(distance cpu.tsv half.tsv)
-at_most "$all" 0.1
-ok $? "bf16: all losses are near the CPU's ($all)"
+# near_cpu NAME: gpu.tsv (fp32) and half.tsv (bf16) against cpu.tsv
+near_cpu()
+{
+	local first all
+	first=$(distance <(head -12 cpu.tsv) <(head -12 gpu.tsv))
+	at_most "$first" 2e-4
+	ok $? "$1, fp32: the first ten losses are the CPU's ($first)"
+	all=$(distance cpu.tsv gpu.tsv)
+	at_most "$all" 0.05
+	ok $? "$1, fp32: all losses are near the CPU's ($all)"
+	all=$(distance cpu.tsv half.tsv)
+	at_most "$all" 0.1
+	ok $? "$1, bf16: all losses are near the CPU's ($all)"
+}
+near_cpu pmamba-micro-t
 
 for precision in fp32 bf16; do
 	# shellcheck disable=SC2086
@@ -99,15 +105,7 @@ for network in vim-micro-t vmamba-micro; do
 		train j cuda bf16 $other --state j.state --stop-after 11
 		train j cuda bf16 $other --state j.state
 	}
-	first=$(distance <(head -12 cpu.tsv) <(head -12 gpu.tsv))
-	at_most "$first" 2e-4
-	ok $? "$network, fp32: the first ten losses are the CPU's ($first)"
-	all=$(distance cpu.tsv gpu.tsv)
-	at_most "$all" 0.05
-	ok $? "$network, fp32: all losses are near the CPU's ($all)"
-	all=$(distance cpu.tsv half.tsv)
-	at_most "$all" 0.1
-	ok $? "$network, bf16: all losses are near the CPU's ($all)"
+	near_cpu $network
 	cmp h.h5 i.h5
 	ok $? "$network, bf16: without graphs the same"
 	cmp h.h5 j.h5

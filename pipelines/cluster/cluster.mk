@@ -1,7 +1,7 @@
 # Where stages run: CLUSTER=local (here; a GPU for each that wants one), slurm (each a job that make
 # waits for) or submit (what `make submit` does: all jobs at once, with dependencies).
 #
-# WANTS of a target is what its stage asks for, in words of pipelines/cluster/slurm; the scales set
+# WANTS of a target is what its stage asks for, in words of pipelines/cluster/ask; the scales set
 # WANTS_data (also of a target without), _weights, _train, _calibrate and _evaluate.
 
 CLUSTER ?= local
@@ -27,6 +27,7 @@ ifeq ($(shell command -v sbatch)$(findstring n,$(filter-out --%,$(firstword -$(M
 $(error sbatch is not found: run make where Slurm is, or without CLUSTER=slurm)
 endif
 else ifeq ($(CLUSTER),submit)
+$(if $(SUBMITTED),,$(error CLUSTER=submit is what `make submit TABLE=...` says to itself))
 # A recipe is handed, whole, to a shell that makes a job of it.
 .ONESHELL:
 SHELL := pipelines/cluster/submit

@@ -14,27 +14,27 @@ begin()
 	until_true 60 test -e state.h5.owner
 }
 
-@test "a job over its time limit is named, its state saved" {
-	begin hours=0.01
-	status=0
+# no_result WORDS: the wrapper says how the job ended, and the run's state is whole
+no_result()
+{
+	local status=0
 	wait $wrapper || status=$?
 	cat said
 	[ "$status" -eq 71 ]
-	grep -q 'slurm: out.h5: job [0-9]* ended without a result .*TIMEOUT.* hours=0.01' said
+	grep -q "slurm: out.h5: job [0-9]* ended without a result .*$1" said
 	user build/bin/check-file -q state.h5
 	[ ! -e out.h5 ]
+}
+
+@test "a job over its time limit is named, its state saved" {
+	begin hours=0.01
+	no_result 'TIMEOUT.* hours=0.01'
 }
 
 @test "a cancelled job fails its stage, its state saved" {
 	begin
 	user scancel "$(cat build/cluster/out.h5.id)"
-	status=0
-	wait $wrapper || status=$?
-	cat said
-	[ "$status" -eq 71 ]
-	grep -q 'slurm: out.h5: job [0-9]* ended without a result .*CANCELLED' said
-	user build/bin/check-file -q state.h5
-	[ ! -e out.h5 ]
+	no_result CANCELLED
 }
 
 @test "a full file system: 74, the state of before is whole, and the run goes on" {

@@ -4,6 +4,8 @@
 # run, byte for byte. Run by `make test-cluster`; nothing here needs root, and root gives itself up.
 # SIZES and SCALE as in make (all sizes at smoke).
 set -uo pipefail
+# shellcheck source=tests/cluster/events.bash
+. "$(dirname "$0")/events.bash"
 if ! PATH=$PATH:/usr/sbin command -v slurmctld slurmd munged >/dev/null; then
 	echo '1..0 # SKIP no munge, slurmctld, slurmd, slurm-client: make deps-cluster installs them'
 	exit 0
@@ -11,17 +13,13 @@ fi
 if [ -z "${CLUSTER_WORK:-}" ]; then
 	CLUSTER_WORK=$(mktemp -d)
 	"$(dirname "$0")/tree" "$CLUSTER_WORK/tree" || exit
-	begin=(env CLUSTER_WORK="$CLUSTER_WORK")
-	if [ "$(id -u)" -eq 0 ]; then
-		chown -R nobody "$CLUSTER_WORK"
-		begin=(setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups "${begin[@]}" HOME=/nonexistent)
-	fi
+	[ "$(id -u)" -ne 0 ] || chown -R nobody "$CLUSTER_WORK"
 	cd "$CLUSTER_WORK" || exit
-	exec "${begin[@]}" tree/tests/cluster/pipeline.t
+	user env CLUSTER_WORK="$CLUSTER_WORK" tree/tests/cluster/pipeline.t
+	exit
 fi
 work=$CLUSTER_WORK root=$CLUSTER_WORK/tree
 export SLURM_CONF=$work/slurm/slurm.conf SCALE=${SCALE:-smoke}
-unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS OMP_NUM_THREADS CLUSTER
 tests=0 failed=0
 ok()
 {
@@ -55,17 +53,6 @@ tree()
 		chmod +x "$1/build/bin/${tool##*/}"
 	done
 	touch -d 2001-01-01 "$1"/build/bin/*
-}
-
-# until_true SECONDS COMMAND...: waits for an event
-until_true()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05
-	done
 }
 
 state_of()

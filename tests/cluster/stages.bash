@@ -1,6 +1,6 @@
 # What stages.t and ends.t share: a tree with the tools, weights and data, a Slurm, and waiting for events.
 # shellcheck shell=bash
-unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS OMP_NUM_THREADS CLUSTER
+load events
 
 setup_file()
 {
@@ -32,15 +32,6 @@ teardown_file()
 	fi
 }
 
-user()
-{
-	if [ "$(id -u)" -eq 0 ]; then
-		setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups env HOME=/nonexistent "$@"
-	else
-		"$@"
-	fi
-}
-
 setup()
 {
 	cd "$work"
@@ -59,17 +50,6 @@ expect()
 		cat build/cluster/*.log said "$work/slurm/log/slurmctld" 2>/dev/null | tail -50
 		return 1
 	fi
-}
-
-# until_true SECONDS COMMAND...: waits for an event
-until_true()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ $SECONDS -lt $end ] || return 1
-		sleep 0.05
-	done
 }
 
 # batch WANT ARGUMENT...: a job of stage.sbatch, to its end. (sbatch --wait may take a job that is put
