@@ -125,8 +125,7 @@ static void print_memory(const struct extraction *x)
 		{"outputs", (x->tokens->count + x->logits->count) * sizeof(real)},
 		{"inputs", x->pixels->count + x->mix->count * sizeof(real) +
 				   x->erase->count * sizeof(*x->host_erase)},
-		{"batches", batches_memory(&b, b.limit ? b.limit : x->data->count)},
-		{"data", dataset_bytes(x->data)}};
+		{"batches", batches_memory(&b, x->data->count)}, {"data", dataset_bytes(x->data)}};
 
 	memory_print(parts, sizeof(parts) / sizeof(parts[0]));
 }

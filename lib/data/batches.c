@@ -235,7 +235,7 @@ static int workers_start(struct batches *b)
 
 static int prepare(struct batches *b)
 {
-	int64_t n = b->s.limit ? b->s.limit : b->data->count - b->s.first;
+	int64_t n = batches_samples(&b->s, b->data->count);
 
 	b->samples = n;
 	b->per_epoch = b->s.shuffle ? n / b->s.batch : (n + b->s.batch - 1) / b->s.batch;

@@ -101,7 +101,9 @@ int batches_seek(struct batches *b, int64_t epoch, int64_t i);
 /* Walks on over epochs without end; in evaluation returns STATUS_NO after the last batch. */
 int batches_next(struct batches *b, struct batch *out);
 
-/* Bytes that batches_open will allocate, the dataset's cache apart. */
+/* How many of a file's samples are used. */
+int64_t batches_samples(const struct batches_settings *s, int64_t samples);
+/* Bytes that batches_open will allocate for a file of so many samples, its cache apart. */
 int64_t batches_memory(const struct batches_settings *s, int64_t samples);
 
 /* One view, for --show and for tests: out (size, size, 3); erase (6). */

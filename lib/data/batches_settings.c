@@ -38,6 +38,11 @@ int batches_check(const struct dataset *d, const struct batches_settings *s)
 	return 0;
 }
 
+int64_t batches_samples(const struct batches_settings *s, int64_t samples)
+{
+	return s->limit ? s->limit : samples - s->first;
+}
+
 int64_t batches_memory(const struct batches_settings *s, int64_t samples)
 {
 	int64_t slots = s->workers ? (s->ahead ? s->ahead : 4) + 1 : 1;
@@ -46,5 +51,5 @@ int64_t batches_memory(const struct batches_settings *s, int64_t samples)
 	int64_t workers = s->workers ? s->workers : 1;
 	int64_t rand = s->train && s->augment.rand.ops ? (int64_t)randaugment_work(side, side) : 0;
 
-	return slots * s->batch * row + 4 * samples + workers * rand;
+	return slots * s->batch * row + 4 * batches_samples(s, samples) + workers * rand;
 }

@@ -170,7 +170,7 @@ size_t evaluate_bytes(
 
 	batches_of(e, view, workers, &s);
 	return evaluator_bytes(e) + e->pixels->count + e->logits->count * sizeof(real) +
-	       batches_memory(&s, s.limit ? s.limit : d->count);
+	       batches_memory(&s, d->count);
 }
 
 int evaluate(struct evaluator *e, struct dataset *d, const struct augment *view, int workers,
