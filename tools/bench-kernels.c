@@ -1,6 +1,7 @@
 /* bench-kernels: checks and times the ops. */
 #include <fnmatch.h>
 #include <stdlib.h>
+#include <string.h>
 #include "lib/base/error.h"
 #include "lib/cli/cli.h"
 #include "lib/cli/recipe.h"
@@ -10,16 +11,19 @@
 struct choice {
 	char **ops;
 	int count;
+	const char *shape;
 	double seconds;
 	int64_t batch;
 	int list;
 };
 
-enum { KEY_SECONDS = 256, KEY_LIST, KEY_BATCH };
+enum { KEY_SECONDS = 256, KEY_LIST, KEY_BATCH, KEY_SHAPE };
 
 static const struct argp_option options[] = {
 	{"seconds", KEY_SECONDS, "S", 0, "Time each case for about S seconds (0.2)"},
 	{"batch", KEY_BATCH, "N", 0, "Samples of each case that has more than one (its own)"},
+	{"shape", KEY_SHAPE, "PATTERN", 0,
+		"Only cases whose sizes after the first match, such as 14x384*"},
 	{"list", KEY_LIST, NULL, 0, "Name the ops and stop"},
 	{0},
 };
@@ -34,6 +38,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_BATCH:
 		s->batch = cli_integer(state, "--batch", arg, 1, 1 << 20);
+		return 0;
+	case KEY_SHAPE:
+		s->shape = arg;
 		return 0;
 	case KEY_LIST:
 		s->list = 1;
@@ -60,10 +67,17 @@ static const struct argp argp = {options, parse, "[OP...]",
 	"  bench-kernels\n"
 	"  bench-kernels --threads 1 linear 'dwconv*'"};
 
-static int wanted(const struct choice *s, const char *op)
+static int wanted(const struct choice *s, const struct bench_case *c)
 {
+	char shape[BENCH_SHAPE];
+	const char *rest;
+
+	bench_shape(c, shape, sizeof(shape));
+	rest = strchr(shape, 'x');
+	if (s->shape && fnmatch(s->shape, rest ? rest + 1 : "", FNM_EXTMATCH))
+		return 0;
 	for (int i = 0; i < s->count; i++)
-		if (!fnmatch(s->ops[i], op, 0))
+		if (!fnmatch(s->ops[i], c->op, 0))
 			return 1;
 	return s->count == 0;
 }
@@ -106,7 +120,7 @@ static int time_all(const struct choice *s, struct result *r)
 		struct bench_case sized;
 		struct bench_times t;
 
-		if (!wanted(s, c->op))
+		if (!wanted(s, c))
 			continue;
 		sized = *c;
 		if (s->batch && c->n[0] > 1)

@@ -250,7 +250,7 @@ static int time_walks(struct subject *s, double seconds, struct bench_times *t)
 	return 0;
 }
 
-static void name_shape(const struct bench_case *c, char *text, size_t size)
+void bench_shape(const struct bench_case *c, char *text, size_t size)
 {
 	int used = 0;
 
@@ -267,7 +267,7 @@ int bench_run(const struct bench_case *c, const struct device *device, double se
 	int status;
 
 	memset(t, 0, sizeof(*t));
-	name_shape(c, t->shape, sizeof(t->shape));
+	bench_shape(c, t->shape, sizeof(t->shape));
 	TRY(check(c, device, &t->error));
 	status = subject_open(&s, c, c->n, device);
 	if (!status) {

@@ -12,6 +12,7 @@
 #include "lib/program/program.h"
 
 #define BENCH_SIZES 6
+#define BENCH_SHAPE 64
 
 struct bench_case {
 	const char *op; /* as in ops.def */
@@ -26,6 +27,9 @@ struct bench_case {
 /* The i-th case, or NULL after the last: networks at 224 pixels, then at the tiny scale. */
 const struct bench_case *bench_case_at(int i);
 
+/* Its sizes, joined by x: 8x14x384x16. */
+void bench_shape(const struct bench_case *c, char *text, size_t size);
+
 struct bench_limits {
 	double flops;  /* per second: a product whose operands lie in the second cache */
 	double cached; /* bytes per second, read and written: a copy of 1 MiB */
@@ -34,7 +38,7 @@ struct bench_limits {
 };
 
 struct bench_times {
-	char shape[64];
+	char shape[BENCH_SHAPE];
 	double error;	   /* relative distance of fast and reference: output and gradients */
 	double seconds[2]; /* forward, backward (0: none); the best of all runs */
 	double flops[2];   /* operations of each */

@@ -101,11 +101,13 @@ static tensor build_batchnorm(struct program *p, const int64_t *n)
 		constant(p, "var", TYPE_REAL, 1, n[2], 0, 0, 0), (real)1e-5, 1);
 }
 
-/* n: B, side of the grid, E, N; then 0: four directions apart, 1: summed, 2: one direction alone */
+/* n: B, side of the grid, E, N; then 0: four directions apart, 1: summed; 2: one direction alone,
+ * over n[1] tokens */
 static tensor build_scan(struct program *p, const int64_t *n)
 {
 	enum order_family family = n[4] == 2 ? ORDER_CAUSAL : ORDER_CONTINUOUS;
-	int64_t L = n[1] * n[1], E = n[2], N = n[3], K = order_directions(family);
+	int64_t height = n[4] == 2 ? 1 : n[1], L = height * n[1], E = n[2], N = n[3];
+	int64_t K = order_directions(family);
 	int32_t *order = malloc(K * L * sizeof(*order)), *code = malloc(K * L * sizeof(*code));
 	struct scan_settings s = {K, 0, n[4] == 1, 1, order, n[4] == 2 ? NULL : code};
 	tensor y;
@@ -115,7 +117,7 @@ static tensor build_scan(struct program *p, const int64_t *n)
 		free(code);
 		return program_refuse(p, "selective_scan: out of memory");
 	}
-	order_fill(family, n[1], n[1], order, code);
+	order_fill(family, height, n[1], order, code);
 	y = selective_scan(p, &s, left(p, "u", 3, n[0], L, E, 0), left(p, "r", 3, n[0], L, E, 0),
 		in(p, "beta", 1, E, 0, 0, 0), in(p, "A_log", 2, E, N, 0, 0),
 		left(p, "B", 3, n[0], L, N, 0), left(p, "C", 3, n[0], L, N, 0),
@@ -129,7 +131,7 @@ static tensor build_scan(struct program *p, const int64_t *n)
 /* Of the state alone: decay, input and output, 3 multiply-adds a step and direction. */
 static double flops_scan(const int64_t *n)
 {
-	return 6.0 * (n[4] == 2 ? 1 : 4) * n[0] * n[1] * n[1] * n[2] * n[3];
+	return 6.0 * (n[4] == 2 ? 1 : 4 * n[1]) * n[0] * n[1] * n[2] * n[3];
 }
 
 /* n: B, side, E, k */
@@ -389,7 +391,10 @@ static const struct bench_case cases[] = {
 	{"batchnorm", build_batchnorm, NULL, 0, {64, 256, 16}},
 	{"selective_scan", build_scan, flops_scan, 3, {8, 14, 384, 16}},
 	{"selective_scan", build_scan, flops_scan, 3, {8, 14, 384, 16, 1}},
-	{"selective_scan", build_scan, flops_scan, 3, {8, 14, 384, 16, 2}},
+	{"selective_scan", build_scan, flops_scan, 3, {8, 196, 384, 16, 2}},
+	{"selective_scan", build_scan, flops_scan, 3, {2, 3136, 192, 16, 2}},
+	{"selective_scan", build_scan, flops_scan, 3, {2, 3136, 192, 1, 2}},
+	{"selective_scan", build_scan, flops_scan, 3, {2, 2353, 1152, 16, 2}},
 	{"selective_scan", build_scan, flops_scan, 3, {64, 4, 64, 8}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {8, 14, 384, 7}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {64, 4, 64, 7}},
