@@ -16,6 +16,17 @@ static tensor build_add_rows(struct program *p, const int64_t *n)
 	return add_rows(p, x, case_input(p, "rows", 3, 1, n[1], n[2], 0));
 }
 
+/* n: batch, tokens before + 1, frames, n, C; the gradient of x is added to */
+static tensor build_clip_rows(struct program *p, const int64_t *n)
+{
+	int64_t before = n[1] - 1;
+	tensor x = case_input(p, "x", 3, n[0], before + n[2] * n[3], n[4], 0);
+	tensor rows = case_input(p, "rows", 3, 1, before + n[3], n[4], 0);
+	tensor times = case_input(p, "times", 3, 1, n[2], n[4], 0);
+
+	return add(p, clip_rows(p, x, rows, times, before), clip_rows(p, x, rows, times, before));
+}
+
 /* n: batch, L, C, from + 1, n; two slices of one tensor, which overlap */
 static tensor build_slice_tokens(struct program *p, const int64_t *n)
 {
@@ -188,6 +199,10 @@ static const struct op_case cases_image[] = {
 	{"insert_token", build_insert_token, {5, 197, 48, 99}},
 	{"add_rows", build_add_rows, {3, 31, 33}},
 	{"add_rows", build_add_rows, {5, 197, 48}},
+	{"clip_rows", build_clip_rows, {3, 2, 4, 5, 33}},
+	{"clip_rows", build_clip_rows, {2, 3, 1, 9, 31}},
+	{"clip_rows", build_clip_rows, {2, 1, 3, 1, 7}},
+	{"clip_rows", build_clip_rows, {5, 2, 8, 49, 48}, NULL, 0, 1},
 	{"slice_tokens", build_slice_tokens, {3, 31, 33, 5, 20}},
 	{"slice_tokens", build_slice_tokens, {5, 197, 48, 2, 196}},
 	{"mean_tokens", build_mean_tokens, {3, 31, 33}},

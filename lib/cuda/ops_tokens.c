@@ -1,3 +1,4 @@
+#include "kernels/clip_rows_cuda.h"
 #include "kernels/concat_cuda.h"
 #include "kernels/elementwise_cuda.h"
 #include "kernels/merge_patches_cuda.h"
@@ -35,6 +36,23 @@ static void add_rows_bwd(const struct call *c, const struct run *r)
 }
 
 OP_ROW(add_rows);
+
+static void clip_rows_fwd(const struct call *c, const struct run *r)
+{
+	clip_rows_cuda(c->params, array_out(c, 0), array_in(c, 0), array_in(c, 1), array_in(c, 2));
+}
+
+static void clip_rows_bwd(const struct call *c, const struct run *r)
+{
+	if (array_dx(c, 0).data)
+		scale_cuda(array_dx(c, 0), call_acc(c, 0), array_dy(c, 0), c->in[0]->count, 1);
+	if (array_dx(c, 1).data)
+		clip_rows_cuda_rows(c->params, array_dx(c, 1).data, array_dy(c, 0));
+	if (array_dx(c, 2).data)
+		clip_rows_cuda_times(c->params, array_dx(c, 2).data, array_dy(c, 0));
+}
+
+OP_ROW(clip_rows);
 
 static void slice_tokens_fwd(const struct call *c, const struct run *r)
 {

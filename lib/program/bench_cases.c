@@ -240,6 +240,13 @@ static tensor build_add_rows(struct program *p, const int64_t *n)
 	return add_rows(p, tokens(p, "x", n), in(p, "rows", 3, 1, n[1], n[2], 0));
 }
 
+/* Clips of twelve frames, after a class token. */
+static tensor build_clip_rows(struct program *p, const int64_t *n)
+{
+	return clip_rows(p, tokens(p, "x", n), in(p, "rows", 3, 1, 1 + (n[1] - 1) / 12, n[2], 0),
+		in(p, "times", 3, 1, (int64_t)12, n[2], 0), 1);
+}
+
 static tensor build_slice(struct program *p, const int64_t *n)
 {
 	return slice_tokens(p, tokens(p, "x", n), 1, n[1] - 1);
@@ -416,6 +423,7 @@ static const struct bench_case cases[] = {
 	{"residual", build_residual, NULL, 0, {32, 197, 192}},
 	{"insert_token", build_insert, NULL, 0, {32, 196, 192}},
 	{"add_rows", build_add_rows, NULL, 0, {32, 197, 192}},
+	{"clip_rows", build_clip_rows, NULL, 0, {2, 2353, 576}},
 	{"slice_tokens", build_slice, NULL, 0, {32, 197, 192}},
 	{"mean_tokens", build_mean_tokens, NULL, 0, {32, 197, 192}},
 	{"pool_tokens", build_pool, NULL, 0, {32, 14, 192}},

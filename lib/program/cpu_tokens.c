@@ -1,4 +1,5 @@
 #include "lib/program/op.h"
+#include "kernels/clip_rows.h"
 #include "kernels/concat.h"
 #include "kernels/merge_patches.h"
 #include "kernels/patches.h"
@@ -31,6 +32,19 @@ static void rows_bwd(const struct call *c, const struct run *r)
 }
 
 const struct op_impl cpu_add_rows = {"add_rows", rows_fwd, rows_bwd, NULL};
+
+static void clip_fwd(const struct call *c, const struct run *r)
+{
+	clip_rows_forward(c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1), call_in(c, 2));
+}
+
+static void clip_bwd(const struct call *c, const struct run *r)
+{
+	clip_rows_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1), call_dx(c, 2),
+		call_dy(c, 0));
+}
+
+const struct op_impl cpu_clip_rows = {"clip_rows", clip_fwd, clip_bwd, NULL};
 
 static void slice_fwd(const struct call *c, const struct run *r)
 {

@@ -53,6 +53,11 @@ tensor merge_patches(struct program *p, tensor x, int64_t height, int64_t width)
 tensor insert_token(struct program *p, tensor x, tensor token, int64_t index);
 /* (B, L, C) + rows (1, L, C) */
 tensor add_rows(struct program *p, tensor x, tensor rows);
+/*
+ * (B, before + frames * n, C) + rows (1, before + n, C) in each of the frames + times
+ * (1, frames, C) in all places of each
+ */
+tensor clip_rows(struct program *p, tensor x, tensor rows, tensor times, int64_t before);
 /* (B, L, C) -> (B, n, C) */
 tensor slice_tokens(struct program *p, tensor x, int64_t from, int64_t n);
 /* (B, L, C) -> (B, C) */

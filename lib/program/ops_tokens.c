@@ -1,5 +1,6 @@
 #include "lib/program/ops.h"
 #include "lib/base/memory.h"
+#include "kernels/clip_rows.h"
 #include "kernels/concat.h"
 #include "kernels/merge_patches.h"
 #include "kernels/patches.h"
@@ -69,6 +70,34 @@ tensor add_rows(struct program *p, tensor x, tensor rows)
 			shape_text(rows->dims, rows->shape), shape_text(x->dims, x->shape));
 	return tokens_call(
 		p, OP_add_rows, x, rows, 2, program_tensor(p, TYPE_REAL, 3, x->shape), &s);
+}
+
+tensor clip_rows(struct program *p, tensor x, tensor rows, tensor times, int64_t before)
+{
+	struct clip_rows s = {.before = before};
+	tensor y;
+
+	if (program_failed(p))
+		return x;
+	s.batch = x->shape[0];
+	s.dim = tensor_last(x);
+	s.frames = times->count / s.dim;
+	s.n = rows->count / s.dim - before;
+	if (x->dims != 3 || tensor_last(rows) != s.dim || tensor_last(times) != s.dim ||
+		before < 0 || s.n < 1 || before + s.frames * s.n != x->shape[1])
+		return program_refuse(p, "clip_rows: rows %s and times %s do not fit %s",
+			shape_text(rows->dims, rows->shape), shape_text(times->dims, times->shape),
+			shape_text(x->dims, x->shape));
+	y = program_tensor(p, TYPE_REAL, 3, x->shape);
+	return program_call(p,
+		&(struct call){.op = OP_clip_rows,
+			.n_in = 3,
+			.in = (tensor[]){x, rows, times},
+			.n_out = 1,
+			.out = &y,
+			.params = &s,
+			.adds = 6},
+		sizeof(s));
 }
 
 tensor slice_tokens(struct program *p, tensor x, int64_t from, int64_t n)
