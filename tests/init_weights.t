@@ -25,9 +25,13 @@ setup()
 	message $'^pmamba-micro-t\t'
 	message $'^vmamba-t\t38375396\t224\t4\t3136\t100\t128\t15\t0$'
 	message $'^vmamba-t-s2l5\t30705832\t224\t'
-	[ "${#lines[@]}" -eq 36 ]
+	message $'^videomamba-m\t74217448\t224\t16\t197\t1000\t576\t32\t0$'
+	[ "${#lines[@]}" -eq 41 ]
 	expect 0 init-weights --list --input 32 --classes 100 --mlp-ratio 4
 	message $'^pmamba-t\t7688356\t32\t'
+	expect 0 init-weights --list --frames 12
+	message $'^videomamba-m\t74224360\t224\t16\t2353\t'
+	message $'^deit-t\t5717416\t224\t16\t197\t'
 	expect 0 init-weights --list --json
 	message '^{"arch": *"deit-t", *"parameters": *5717416,'
 }

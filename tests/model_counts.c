@@ -45,7 +45,7 @@ static int64_t vim_closed_form(const struct network_config *c)
 	int64_t path = 5 * E + E * (R + 2 * N) + R * E + E + E * N + E;
 	int64_t added = hidden ? 2 * d + block_of_mlp(d, hidden) : 0;
 
-	return 3 * c->patch * c->patch * d + d + d + (grid * grid + 1) * d +
+	return c->frames * d + 3 * c->patch * c->patch * d + d + d + (grid * grid + 1) * d +
 	       c->depth * (2 * d * E + E * d + norm + 2 * path + added) + norm + c->classes * d +
 	       c->classes;
 }
@@ -83,6 +83,7 @@ static int64_t closed_form(const struct network_config *c)
 	case NETWORK_PLAINMAMBA:
 		return plainmamba_closed_form(c);
 	case NETWORK_VIM:
+	case NETWORK_VIDEOMAMBA:
 		return vim_closed_form(c);
 	case NETWORK_VMAMBA:
 		return vmamba_closed_form(c);
@@ -123,6 +124,7 @@ static const struct {
 	const char *arch;
 	double mlp_ratio;
 	int64_t image, classes, parameters; /* classes 0: without the head */
+	int64_t frames;
 } published[] = {
 	{"deit-t", 4, 224, 1000, 5717416},
 	{"deit-s", 4, 224, 1000, 22050664},
@@ -168,6 +170,16 @@ static const struct {
 	{"vim-s", 0, 224, 0, 25411584},
 	{"vim-t", 0, 32, 100, 6937444},
 	{"vim-s", 0, 32, 100, 25376356},
+	{"videomamba-t", 0, 224, 1000, 7148008},
+	{"videomamba-s", 0, 224, 1000, 25796584},
+	{"videomamba-m", 0, 224, 1000, 74217448},
+	{"videomamba-b", 0, 224, 1000, 97598440},
+	{"videomamba-t", 0, 224, 400, 7033744, 8},
+	{"videomamba-s", 0, 224, 400, 25568656, 8},
+	{"videomamba-m", 0, 224, 400, 73875856, 8},
+	{"videomamba-t", 0, 224, 0, 6956544, 8},
+	{"videomamba-s", 0, 224, 0, 25414656, 8},
+	{"videomamba-m", 0, 224, 0, 73645056, 8},
 	{"vim-t-12", 0, 224, 100, 3589732},
 	{"vim-s-12", 0, 224, 100, 12930148},
 	{"vim-t-12", 4, 224, 100, 7147300},
@@ -186,11 +198,13 @@ static void check_published(void)
 		}
 		network_add_mlp(&c, published[i].mlp_ratio);
 		c.image = published[i].image;
+		c.frames = published[i].frames;
 		c.classes = published[i].classes ? published[i].classes : 1;
 		head = published[i].classes ? 0 : network_out_dim(&c) + 1;
 		n = count(&c) - head;
-		if (!ok(n == published[i].parameters, "%s, MLP %g, %lld pixels, %lld classes: %lld",
-			    c.arch, c.mlp_ratio, (long long)c.image,
+		if (!ok(n == published[i].parameters,
+			    "%s, MLP %g, %lld frames of %lld pixels, %lld classes: %lld", c.arch,
+			    c.mlp_ratio, (long long)network_frames(&c), (long long)c.image,
 			    (long long)published[i].classes, (long long)published[i].parameters))
 			diag("%lld parameters", (long long)n);
 	}
@@ -267,6 +281,22 @@ static void no_state(struct network_config *c)
 	c->state = 0;
 }
 
+static void clips(struct network_config *c)
+{
+	c->frames = 8;
+}
+
+static void many_frames(struct network_config *c)
+{
+	c->frames = NETWORK_FRAMES + 1;
+}
+
+static void clips_overlap(struct network_config *c)
+{
+	c->frames = 2;
+	c->stride = 8;
+}
+
 static void too_deep(struct network_config *c)
 {
 	c->depth = NETWORK_LAYERS + 1;
@@ -309,6 +339,10 @@ int main(void)
 	ok(refused("pmamba-t", too_deep), "too many layers");
 	ok(refused("vim-t", odd_stride), "a stride that does not reach the border");
 	ok(refused("vim-t", no_state), "a scan without states");
+	ok(refused("videomamba-t", no_state), "the same of VideoMamba");
+	ok(refused("vim-t", clips) && refused("deit-t", clips), "clips for a network of images");
+	ok(refused("videomamba-t", many_frames), "too many frames");
+	ok(refused("videomamba-t", clips_overlap), "patches of clips that overlap");
 	ok(refused("vmamba-t", no_stage) && refused("vmamba-t", even_kernel), "an empty stage");
 	ok(refused("vmamba-t", two_depths), "stages that are not the depth");
 	ok(refused("vmamba-t-s2l5", odd_width), "a width that cannot be halved");
@@ -316,6 +350,7 @@ int main(void)
 	for (int i = 0; network_at(i); i++) {
 		c = *network_at(i);
 		c.drop_path = 0.1;
+		c.frames = 3;
 		text = network_config_text(&c);
 		ok(!network_config_read(&back, text) && !strcmp(c.arch, back.arch) &&
 				deit_closed_form(&c) == deit_closed_form(&back) &&

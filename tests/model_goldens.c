@@ -21,6 +21,7 @@ struct golden {
 	.expand = 2, .kernel = 7
 
 #define VIM .family = NETWORK_VIM, .classes = 10, .depth = 2, .expand = 2
+#define VIDEOMAMBA .family = NETWORK_VIDEOMAMBA, .classes = 10, .depth = 2, .expand = 2, .patch = 8
 #define VMAMBA(a, b, c, d)                                                                         \
 	.family = NETWORK_VMAMBA, .classes = 10, .patch = 4, .depth = (a) + (b) + (c) + (d),       \
 	.stages = {a, b, c, d}, .kernel = 3
@@ -40,6 +41,11 @@ static const struct golden goldens[] = {
 				  .image = 20, .patch = 8, .stride = 4, .dim = 24, .state = 16}},
 	{"vim-mlp-tiny", {"vim", VIM, .image = 32, .patch = 8, .dim = 32, .state = 8,
 				 .mlp_ratio = 2, .layer_norm = 1}},
+	{"videomamba-tiny", {"videomamba", VIDEOMAMBA, .image = 40, .dim = 24, .state = 16}},
+	{"videomamba-clip-tiny",
+		{"videomamba", VIDEOMAMBA, .image = 24, .dim = 24, .state = 16, .frames = 3}},
+	{"videomamba-mlp-tiny", {"videomamba", VIDEOMAMBA, .image = 24, .dim = 32, .state = 8,
+					.frames = 2, .mlp_ratio = 2, .layer_norm = 1}},
 	{"vmamba-tiny",
 		{"vmamba", VMAMBA(1, 1, 2, 1), .image = 28, .dim = 8, .expand = 2, .state = 3}},
 	{"vmamba-mlp-tiny", {"vmamba", VMAMBA(1, 1, 1, 1), .image = 32, .dim = 4, .expand = 2,
@@ -84,16 +90,16 @@ static void compare_tensor(struct running *r, const char *name, tensor t)
 	free(host);
 }
 
-/* (B, 3, S, S) -> (B, S, S, 3) */
+/* (B, 3, T, S, S) -> (B, T, S, S, 3) */
 static void put_input(struct running *r, tensor image)
 {
-	int64_t n, S = r->golden->config.image, B = image->shape[0];
+	int64_t n, S = r->golden->config.image, size = network_frames(&r->golden->config) * S * S;
 	double *in = golden_values(r->values, "", "input", &n);
 	real *host = memory_new(image->count, sizeof(*host));
 
-	for (int64_t i = 0; i < B * S * S; i++)
+	for (int64_t i = 0; i < image->count / 3; i++)
 		for (int c = 0; c < 3; c++)
-			host[i * 3 + c] = (real)in[((i / (S * S)) * 3 + c) * S * S + i % (S * S)];
+			host[i * 3 + c] = (real)in[((i / size) * 3 + c) * size + i % size];
 	tensor_put(r->program, image, host);
 	free(host);
 	free(in);
@@ -101,13 +107,14 @@ static void put_input(struct running *r, tensor image)
 
 static int start(struct running *r, enum program_mode mode)
 {
-	int64_t S = r->golden->config.image;
+	int64_t S = r->golden->config.image, T = r->golden->config.frames;
 	struct network_want want = {.tap = TAP_STREAM};
 	char name[32];
 	tensor image;
 
 	r->program = program_new(mode);
-	image = program_input(r->program, "image", TYPE_REAL, 4, (int64_t[]){2, S, S, 3});
+	image = program_input(r->program, "image", TYPE_REAL, T ? 5 : 4,
+		T ? (int64_t[]){2, T, S, S, 3} : (int64_t[]){2, S, S, 3});
 	network_build(r->net, r->program, image, &want, &r->out);
 	program_keep(r->program, r->out.logits, "logits");
 	program_keep(r->program, r->out.tokens, "tokens");

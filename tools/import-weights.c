@@ -92,7 +92,7 @@ static int write_weights(
 {
 	const struct import_options import = {
 		.new_classes = o->network.classes > 0,
-		.new_positions = o->network.input || o->network.patch,
+		.new_positions = o->network.input || o->network.patch || o->network.frames,
 		.check_finite = o->check_finite,
 		.seed = cli.seed,
 		.say = cli_say,
@@ -126,10 +126,12 @@ int main(int argc, char **argv)
 		"Reads weights that a public project has published: safetensors (one file, or the "
 		"index of several) or .pth (both forms; nothing in it is ever run). Names are "
 		"those of timm, of Hugging Face's ViT and DeiT, of PlainMamba's code, of the "
-		"TransMamba release, of Vim's code, or of VMamba's (its first release too); which "
-		"ones is found out. Positions of another grid are resized, and a head of other "
-		"classes is drawn anew, where --input, --patch or --classes ask for it; whatever "
-		"else does not match is listed, and nothing is written.\v"
+		"TransMamba release, of Vim's code, of VMamba's (its first release too) or of "
+		"VideoMamba's (images, clips, and the part of its pre-training and retrieval that "
+		"sees); which ones is found out. Positions of another grid or other frames are "
+		"resized, and a head of other classes is drawn anew, where --input, --patch, "
+		"--frames or --classes ask for it; whatever else does not match is listed, and "
+		"nothing is written.\v"
 		"Examples:\n"
 		"  import-weights deit_tiny_patch16_224-a1311bcf.pth --arch deit-t -o deit-t.h5\n"
 		"  import-weights model.safetensors --arch deit-s --classes 100 -o start.h5\n"
@@ -138,7 +140,10 @@ int main(int argc, char **argv)
 		"    --ckpt-key model_ema -o vim.h5\n"
 		"  import-weights vim_t_midclstok_ft_78p3acc.pth --arch vim-t-plus -o vim.h5\n"
 		"  import-weights vssm1_tiny_0230s_ckpt_epoch_264.pth --arch vmamba-t-s1l8 \\\n"
-		"    --ckpt-key model_ema -o vmamba.h5\n",
+		"    --ckpt-key model_ema -o vmamba.h5\n"
+		"  import-weights videomamba_m16_in1k_res224.pth --arch videomamba-m -o vm.h5\n"
+		"  import-weights videomamba_m16_k400_f16_res224.pth --arch videomamba-m \\\n"
+		"    --frames 12 --classes 400 -o clips.h5\n",
 		0, 0, 0};
 	struct options o = {0};
 

@@ -76,6 +76,7 @@ static int list(const struct options *o)
 		struct network *n;
 
 		apply(o, &c);
+		c.frames = c.family == NETWORK_VIDEOMAMBA ? c.frames : 0;
 		status = network_new(&n, &c, NULL);
 		if (status)
 			break;
@@ -83,8 +84,7 @@ static int list(const struct options *o)
 		result_int(r, "parameters", model_parameters(n->model, 0));
 		result_int(r, "input", c.image);
 		result_int(r, "patch", c.patch);
-		result_int(r, "tokens",
-			network_extra_tokens(&c) + network_grid(&c) * network_grid(&c));
+		result_int(r, "tokens", network_tokens(&c));
 		result_int(r, "classes", c.classes);
 		result_int(r, "width", c.dim);
 		result_int(r, "layers", c.depth);
@@ -155,7 +155,8 @@ int main(int argc, char **argv)
 		"  init-weights --list\n"
 		"  init-weights --arch pmamba-t --classes 100 --mlp-ratio 4 --seed 1 -o "
 		"student.h5\n"
-		"  init-weights --from deit-imagenet.h5 --classes 100 -o teacher.h5\n",
+		"  init-weights --from deit-imagenet.h5 --classes 100 -o teacher.h5\n"
+		"  init-weights --from videomamba.h5 --frames 12 -o clips.h5\n",
 		0, 0, 0};
 	struct options o = {.init = -1};
 

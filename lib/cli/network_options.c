@@ -19,6 +19,9 @@ int network_option(struct network_options *o, int key, char *arg, struct argp_st
 	case NETWORK_DEPTH:
 		o->depth = cli_integer(state, "--depth", arg, 1, NETWORK_LAYERS);
 		return 0;
+	case NETWORK_CLIP:
+		o->frames = cli_integer(state, "--frames", arg, 1, NETWORK_FRAMES);
+		return 0;
 	case NETWORK_MLP:
 		o->mlp_ratio = cli_number(state, "--mlp-ratio", arg, 0, 64);
 		o->has_mlp_ratio = 1;
@@ -41,7 +44,8 @@ void network_options_apply(const struct network_options *o, struct network_confi
 	network_set_depth(c, o->depth ? o->depth : c->depth);
 	if (o->has_mlp_ratio)
 		network_add_mlp(c, o->mlp_ratio);
-	if (o->norm && c->family == NETWORK_VIM)
+	c->frames = o->frames ? o->frames : c->frames;
+	if (o->norm && network_is_bimamba(c))
 		c->layer_norm = o->norm - 1;
 	c->scan_order = o->order ? o->order - 1 : c->scan_order;
 }

@@ -1,5 +1,5 @@
 /*
- * Options that change a named network: its input, patch, classes, depth, MLP, norms and order. Put
+ * Options that change a named network: its input, patch, frames, classes, depth, MLP, norms and order. Put
  * NETWORK_OPTIONS into the tool's table and hand unknown keys to network_option;
  * network_options_apply after parsing changes a config. What was not given stays as it is there.
  */
@@ -10,7 +10,7 @@
 #include "lib/models/network.h"
 
 struct network_options {
-	int64_t input, patch, classes, depth; /* 0: not given */
+	int64_t input, patch, classes, depth, frames; /* 0: not given */
 	double mlp_ratio;
 	int has_mlp_ratio;
 	int norm, order; /* as the config has them, plus 1; 0: not given */
@@ -21,6 +21,7 @@ enum {
 	NETWORK_PATCH,
 	NETWORK_CLASSES,
 	NETWORK_DEPTH,
+	NETWORK_CLIP,
 	NETWORK_MLP,
 	NETWORK_NORM,
 	NETWORK_ORDER
@@ -34,12 +35,17 @@ enum {
 		{"classes", NETWORK_CLASSES, "N", 0,                                               \
 			"Classes of the head (default: the architecture's)", 0},                   \
 		{"depth", NETWORK_DEPTH, "N", 0, "Layers (default: the architecture's)", 0},       \
+		{"frames", NETWORK_CLIP, "N", 0,                                                   \
+			"VideoMamba: clips of N frames, whose positions are parameters too "       \
+			"(default: images)",                                                       \
+			0},                                                                        \
 		{"mlp-ratio", NETWORK_MLP, "R", 0,                                                 \
 			"Hidden width of the MLP over the width; 0: a student's block as "         \
 			"published",                                                               \
 			0},                                                                        \
 		{"norm", NETWORK_NORM, "rms|layer", 0,                                             \
-			"ViM's norms (default: layer with an added MLP, as TransMamba has it, "    \
+			"Norms of ViM and VideoMamba (default: layer with an added MLP, as "       \
+			"TransMamba has it, "                                                      \
 			"else rms, as published)",                                                 \
 			0},                                                                        \
 	{                                                                                          \

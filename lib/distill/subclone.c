@@ -203,7 +203,7 @@ static int check(const struct work *w)
 	if (a->family != NETWORK_DEIT || b->family != NETWORK_DEIT)
 		return error(STATUS_DATA, "subcloning takes from a DeiT, %s is none",
 			a->family != NETWORK_DEIT ? a->arch : b->arch);
-	if (s->family == NETWORK_DEIT)
+	if (s->family == NETWORK_DEIT || s->family == NETWORK_VIDEOMAMBA)
 		return error(STATUS_DATA, "subcloning into %s is not known", s->arch);
 	if (a->dim != b->dim || a->depth != b->depth || a->image != b->image ||
 		a->patch != b->patch || a->classes != b->classes || a->mlp_ratio != b->mlp_ratio ||

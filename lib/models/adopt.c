@@ -60,6 +60,46 @@ static int other_grid(const struct network *n, const struct network_config *from
 	       extra == network_extra_tokens(&n->config);
 }
 
+/* Patches of images, wanted for one frame of a clip: the same values under another shape. */
+static int other_patches(const struct param *p, int dims, const int64_t *shape)
+{
+	return p->dims == 5 && dims == 4 && p->shape[2] == 1 &&
+	       !memcmp(shape, p->shape, 2 * sizeof(*shape)) &&
+	       !memcmp(shape + 2, p->shape + 3, 2 * sizeof(*shape));
+}
+
+static int take_patches(struct network *n, struct param *p, struct h5 *f, const int64_t *shape)
+{
+	real *in = memory_new(p->count, sizeof(*in));
+	int status = in ? h5_get(f, p->name, H5_REAL, 4, shape, in) : STATUS_SYSTEM;
+
+	if (!status)
+		param_put(n->model, p, in);
+	free(in);
+	return status;
+}
+
+static int other_frames(const struct param *p, int dims, const int64_t *shape)
+{
+	return !strcmp(p->name, "temporal_pos_embedding") && dims == 3 && shape[0] == 1 &&
+	       shape[1] > 0 && shape[2] == p->shape[2];
+}
+
+static int stretch(struct network *n, struct param *p, struct h5 *f, const int64_t *shape)
+{
+	real *in = memory_new(shape[1] * shape[2], sizeof(*in));
+	real *out = memory_new(p->count, sizeof(*out));
+	int status = in && out ? h5_get(f, p->name, H5_REAL, 3, shape, in) : STATUS_SYSTEM;
+
+	if (!status) {
+		positions_stretch(in, shape[1], out, p->shape[1], shape[2]);
+		param_put(n->model, p, out);
+	}
+	free(in);
+	free(out);
+	return status;
+}
+
 static int adopt(struct network *n, const struct network_config *from, struct param *p,
 	struct h5 *f, struct adopted *a)
 {
@@ -81,6 +121,15 @@ static int adopt(struct network *n, const struct network_config *from, struct pa
 		a->copied++;
 		note(a, "%s resized bicubically", p->name);
 		return resize(n, from, p, f, shape);
+	}
+	if (other_patches(p, dims, shape)) {
+		a->copied++;
+		return take_patches(n, p, f, shape);
+	}
+	if (other_frames(p, dims, shape)) {
+		a->copied++;
+		note(a, "%s stretched linearly", p->name);
+		return stretch(n, p, f, shape);
 	}
 	a->fresh++;
 	note(a, "%s %s was %s", p->name, shape_text(p->dims, p->shape), shape_text(dims, shape));

@@ -60,6 +60,19 @@ tensor token_at(struct program *p, tensor tokens, int64_t index)
 	return program_reshape(p, t, 2, (int64_t[]){t->shape[0], tensor_last(t)});
 }
 
+tensor patches_call(struct program *p, const struct network_config *c,
+	const struct linear_params *patch, tensor image)
+{
+	int64_t L = network_grid(c) * network_grid(c);
+	tensor x;
+
+	if (network_stride(c) == c->patch)
+		return linear_call(p, patch, patches(p, image, c->patch));
+	x = conv2d(p, image, program_param(p, patch->weight), program_param(p, patch->bias),
+		network_stride(c), 0);
+	return program_reshape(p, x, 3, (int64_t[]){image->shape[0], L, c->dim});
+}
+
 real block_drop_path(const struct network_config *c, int64_t layer)
 {
 	return c->depth > 1 ? (real)(c->drop_path * layer / (c->depth - 1)) : 0;

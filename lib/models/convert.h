@@ -10,8 +10,10 @@
 typedef void (*convert_say)(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct import_options {
-	int new_classes; /* a head of another number of classes is drawn anew instead of refused */
-	int new_positions;    /* a position table of another grid is resized instead of refused */
+	/* a head of another number of classes, or that is not there, is drawn anew, not refused */
+	int new_classes;
+	/* positions of another grid or number of frames are resized, missing ones of frames 0 */
+	int new_positions;
 	int check_finite;     /* a value that is not finite ends the import (STATUS_NUMBERS) */
 	uint64_t seed;	      /* of what is drawn anew */
 	convert_say say;      /* what was done: found, resized, drawn anew */

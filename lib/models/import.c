@@ -86,11 +86,14 @@ static int is_head(const char *name)
 	return !strncmp(name, "head", 4) || !strncmp(name, "classifier.head", 15);
 }
 
-/* Equal, or a matrix kept as a convolution of 1 x 1. */
+/* Equal; or a matrix kept as a convolution of 1 x 1; or patches of images, wanted for one frame. */
 static int same_shape(const struct tensor_view *v, int dims, const int64_t *shape)
 {
 	int flat = dims == 2 && v->dims == 4 && v->shape[2] == 1 && v->shape[3] == 1;
 
+	if (dims == 5 && v->dims == 4 && shape[2] == 1)
+		return !memcmp(v->shape, shape, 2 * sizeof(*shape)) &&
+		       !memcmp(v->shape + 2, shape + 3, 2 * sizeof(*shape));
 	return (v->dims == dims || flat) && !memcmp(v->shape, shape, dims * sizeof(*shape));
 }
 
@@ -102,13 +105,34 @@ static int64_t grid_side(int64_t rows)
 	return side * side == rows ? side : 0;
 }
 
-/* A whole tensor of another shape: what is done about it. -1: nothing can be. */
-static int other_shape(const struct import *im, const struct param *p, const struct tensor_view *v)
+static int is_time(const char *name)
+{
+	return !strcmp(name, "temporal_pos_embedding");
+}
+
+/* A table of positions of another size, whose rows are as wide. */
+static int other_positions(
+	const struct import *im, const struct param *p, const struct tensor_view *v)
 {
 	int64_t extra = network_extra_tokens(&im->net->config);
 
-	if (im->options->new_positions && !strcmp(p->name, "pos_embed") && v->dims == 3 &&
-		v->shape[0] == 1 && v->shape[2] == p->shape[2] && grid_side(v->shape[1] - extra))
+	if (v->dims != 3 || v->shape[0] != 1 || v->shape[1] < 1 || v->shape[2] != p->shape[2])
+		return 0;
+	return is_time(p->name) ||
+	       (!strcmp(p->name, "pos_embed") && grid_side(v->shape[1] - extra));
+}
+
+/* A parameter that is not there: whether it may be drawn. */
+static int may_miss(const struct import *im, const struct param *p)
+{
+	return is_head(p->name) ? im->options->new_classes
+				: is_time(p->name) && im->options->new_positions;
+}
+
+/* A whole tensor of another shape: what is done about it. -1: nothing can be. */
+static int other_shape(const struct import *im, const struct param *p, const struct tensor_view *v)
+{
+	if (im->options->new_positions && other_positions(im, p, v))
 		return RESIZE;
 	if (im->options->new_classes && is_head(p->name) && v->dims == p->dims &&
 		!memcmp(v->shape + 1, p->shape + 1, (p->dims - 1) * sizeof(*p->shape)))
@@ -158,6 +182,10 @@ static void match_part(struct import *im, struct source *s, int k, const char *t
 	part_shape(s, shape);
 	v = v ? v : find_other(im, p, k);
 	s->part[k] = v;
+	if (!v && s->parts == 1 && may_miss(im, p)) {
+		s->action = DRAW;
+		return;
+	}
 	if (!v) {
 		problem(im, "%s is missing, %s wanted", theirs, shape_text(p->dims, shape));
 		return;
@@ -228,8 +256,8 @@ static int match(struct import *im)
 	im->options->say("%s: %s, names of %s", checkpoint_path(im->file),
 		checkpoint_format(im->file), im->spelling->source);
 	if (im->passed_over)
-		im->options->say("%d tensors passed over: averages or a pooler, which the network "
-				 "does not use",
+		im->options->say("%d tensors passed over, which the network does not use: "
+				 "averages, a pooler, other parts of a larger network",
 			im->passed_over);
 	return 0;
 }
@@ -245,21 +273,36 @@ static int read_real(const struct import *im, const struct tensor_view *v, real 
 #endif
 }
 
-static int resize(const struct import *im, const struct source *s, real *out)
+static void resize_grid(const struct import *im, const struct source *s, const real *in, real *out)
 {
 	const struct network_config *c = &im->net->config;
-	int64_t extra = network_extra_tokens(c), dim = s->param->shape[2];
+	int64_t extra = network_extra_tokens(c);
 	struct position_table from = positions_of(c, grid_side(s->part[0]->shape[1] - extra));
 	struct position_table to = positions_of(c, network_grid(c));
+
+	positions_resize(in, &from, out, &to, s->param->shape[2], 0);
+	im->options->say("%s: grid of %lld x %lld resized to %lld x %lld, bicubic", s->param->name,
+		(long long)from.grid, (long long)from.grid, (long long)to.grid, (long long)to.grid);
+}
+
+static void resize_times(const struct import *im, const struct source *s, const real *in, real *out)
+{
+	int64_t from = s->part[0]->shape[1], to = s->param->shape[1];
+
+	positions_stretch(in, from, out, to, s->param->shape[2]);
+	im->options->say("%s: %lld frames stretched to %lld, linear", s->param->name,
+		(long long)from, (long long)to);
+}
+
+static int resize(const struct import *im, const struct source *s, real *out)
+{
 	real *in = memory_new(s->part[0]->count, sizeof(*in));
 	int status = in ? read_real(im, s->part[0], in) : STATUS_SYSTEM;
 
-	if (!status) {
-		positions_resize(in, &from, out, &to, dim, 0);
-		im->options->say("%s: grid of %lld x %lld resized to %lld x %lld, bicubic",
-			s->param->name, (long long)from.grid, (long long)from.grid,
-			(long long)to.grid, (long long)to.grid);
-	}
+	if (!status && is_time(s->param->name))
+		resize_times(im, s, in, out);
+	else if (!status)
+		resize_grid(im, s, in, out);
 	free(in);
 	return status;
 }
@@ -301,8 +344,12 @@ static int fill(const struct import *im, const struct source *s, void *out, int 
 		return resize(im, s, out);
 	if (s->action == DRAW) {
 		param_init(s->param, im->options->seed, out);
-		im->options->say("%s: %lld classes instead of %lld: drawn anew", s->param->name,
-			(long long)s->param->shape[0], (long long)s->part[0]->shape[0]);
+		if (s->part[0])
+			im->options->say("%s: %lld classes instead of %lld: drawn anew",
+				s->param->name, (long long)s->param->shape[0],
+				(long long)s->part[0]->shape[0]);
+		else
+			im->options->say("%s is not there: as of a fresh network", s->param->name);
 		return 0;
 	}
 	for (int k = 0; k < s->parts; k++) {

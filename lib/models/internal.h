@@ -43,6 +43,47 @@ tensor token_at(struct program *p, tensor tokens, int64_t index);
 /* Stochastic depth's rate of a block. */
 real block_drop_path(const struct network_config *c, int64_t layer);
 
+/* Patches of an image (B, S, S, 3) -> (B, grid^2, dim); they may overlap. */
+tensor patches_call(struct program *p, const struct network_config *c,
+	const struct linear_params *patch, tensor image);
+
+/* --- bimamba.c: blocks that scan in both directions --- */
+
+#define BIMAMBA_DIRECTIONS 2
+
+/* Of one direction of one mixer. */
+struct bimamba_path {
+	struct param *conv, *conv_bias, *x_proj, *dt, *dt_bias, *A_log, *D;
+};
+
+struct bimamba_layer {
+	struct norm_params norm;
+	struct linear_params in_proj, out_proj;
+	struct bimamba_path paths[BIMAMBA_DIRECTIONS];
+	struct mlp_params mlp;
+};
+
+/* What tells the families apart. */
+struct bimamba_style {
+	int halved;			    /* 1: the mean of the directions, 0: their sum */
+	const struct linear_init *matrices; /* how in_proj, x_proj and dt_proj start */
+	enum init step_bias;		    /* of the forward direction; the backward one's is 0 */
+};
+
+struct bimamba {
+	const struct bimamba_style *style;
+	struct bimamba_layer layers[NETWORK_LAYERS];
+	struct norm_params norm;
+};
+
+void bimamba_new(struct network *n, struct bimamba *b, const struct bimamba_style *style);
+/* x (B, L, dim) through all layers and the last norm: out's last, tokens, taps and means. */
+void bimamba_build(struct network *n, struct program *p, const struct bimamba *b, tensor x,
+	const struct network_want *want, struct network_out *out);
+/* The class token, and the head on it: out's pooled and logits. */
+void bimamba_head(struct network *n, struct program *p, const struct linear_params *head,
+	const struct network_want *want, struct network_out *out);
+
 int deit_new(struct network *n);
 void deit_build(struct network *n, struct program *p, tensor image, const struct network_want *want,
 	struct network_out *out);
@@ -52,6 +93,9 @@ void plainmamba_build(struct network *n, struct program *p, tensor image,
 int vim_new(struct network *n);
 void vim_build(struct network *n, struct program *p, tensor image, const struct network_want *want,
 	struct network_out *out);
+int videomamba_new(struct network *n);
+void videomamba_build(struct network *n, struct program *p, tensor image,
+	const struct network_want *want, struct network_out *out);
 int vmamba_new(struct network *n);
 void vmamba_build(struct network *n, struct program *p, tensor image,
 	const struct network_want *want, struct network_out *out);

@@ -49,8 +49,24 @@ static const struct name_rule hf_distilled[] = {
 	{NULL},
 };
 
+/* VideoMamba's masked pre-training and retrieval call the last norm otherwise */
+static const struct name_rule videomamba_encoder[] = {
+	{"norm_f.*", "@norm.*"},
+	{"*", "@*"},
+	{NULL},
+};
+
+/* what its fine-tuning takes off the names it loads */
+static const struct name_rule videomamba_prefixed[] = {
+	{"head.*", "head.*"},
+	{"*", "@*"},
+	{NULL},
+};
+
 static const char *const averages[] = {"ema_*", "model_ema.*", NULL};
 static const char *const pooler[] = {"@pooler.dense.*", NULL};
+static const char *const decoders[] = {"@clip_decoder.*", "@pool_norm.*", "text_encoder.*",
+	"text_proj.*", "vision_proj.*", "itm_head.*", "temp", NULL};
 
 static const struct spelling spellings[] = {
 	{"timm", NETWORK_DEIT, -1, "", same, averages, "timm and the DeiT release"},
@@ -61,6 +77,15 @@ static const struct spelling spellings[] = {
 	{"public", NETWORK_VIM, -1, "", same, averages, "Vim's code"},
 	{"public", NETWORK_VMAMBA, -1, "", same, averages, "VMamba's code"},
 	{"first", NETWORK_VMAMBA, -1, "", vmamba_first, averages, "VMamba's first release"},
+	{"public", NETWORK_VIDEOMAMBA, -1, "", same, averages, "VideoMamba's code"},
+	{"pretrain", NETWORK_VIDEOMAMBA, -1, "", videomamba_encoder, decoders,
+		"VideoMamba's masked pre-training"},
+	{"retrieval", NETWORK_VIDEOMAMBA, -1, "vision_encoder.", videomamba_encoder, decoders,
+		"VideoMamba's retrieval network"},
+	{"backbone", NETWORK_VIDEOMAMBA, -1, "backbone.", videomamba_prefixed, averages,
+		"VideoMamba's code as a backbone"},
+	{"encoder", NETWORK_VIDEOMAMBA, -1, "encoder.", videomamba_prefixed, averages,
+		"VideoMamba's code as an encoder"},
 };
 
 const struct spelling *spelling_at(int i)
@@ -74,7 +99,7 @@ const struct spelling *spelling_find(const struct network_config *c, const char 
 
 	if (c->family == NETWORK_DEIT && (!strcmp(name, "public") || !strcmp(name, "own")))
 		name = "timm";
-	if ((c->family == NETWORK_VIM || c->family == NETWORK_VMAMBA) && !strcmp(name, "own"))
+	if ((network_is_bimamba(c) || c->family == NETWORK_VMAMBA) && !strcmp(name, "own"))
 		name = "public";
 	for (int i = 0; (s = spelling_at(i)); i++)
 		if (s->family == c->family && !strcmp(s->name, name) &&

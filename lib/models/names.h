@@ -1,8 +1,8 @@
 /*
  * Parameter names of published checkpoints, as tables of patterns beside our own.
  *
- * Ours: DeiT as in timm and the original release, PlainMamba as in the TransMamba release, ViM and
- * VMamba as in their own code. A weight of ours may be several tensors of theirs, stacked along the
+ * Ours: DeiT as in timm and the original release, PlainMamba as in the TransMamba release, ViM,
+ * VMamba and VideoMamba as in their own code. A weight of ours may be several tensors of theirs, stacked along the
  * rows (attention's q, k and v).
  */
 #ifndef MODELS_NAMES_H
@@ -19,7 +19,7 @@ struct name_rule {
 };
 
 struct spelling {
-	const char *name; /* "timm", "hf", "hf-distilled", "public", "own", "first" */
+	const char *name; /* "timm", "hf", "public", "own", "first", "pretrain" ... */
 	enum network_family family;
 	int distilled; /* DeiT: 0 or 1 for the spelling of one form, -1 for both */
 	const char *prefix;
@@ -31,8 +31,8 @@ struct spelling {
 /* NULL after the last. */
 const struct spelling *spelling_at(int i);
 /*
- * Of a network's family and form; "public" is "timm" for DeiT, "own" "public" for ViM and VMamba.
- * NULL when there is none.
+ * Of a network's family and form; "public" is "timm" for DeiT, "own" "public" for ViM, VMamba and
+ * VideoMamba. * NULL when there is none.
  */
 const struct spelling *spelling_find(const struct network_config *c, const char *name);
 

@@ -54,6 +54,16 @@
 		.arch = name, .family = NETWORK_VIM, .image = 32, .patch = 8, .classes = 48,       \
 		.dim = d, .depth = 4, .mlp_ratio = 4, .layer_norm = 1, .expand = 2, .state = 8     \
 	}
+#define VIDEOMAMBA(name, d, n)                                                                     \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_VIDEOMAMBA, .image = 224, .patch = 16,             \
+		.classes = 1000, .dim = d, .depth = n, .expand = 2, .state = 16                    \
+	}
+#define MICRO_VIDEOMAMBA(name, d)                                                                  \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_VIDEOMAMBA, .image = 32, .patch = 8,               \
+		.classes = 48, .dim = d, .depth = 3, .expand = 2, .state = 8                       \
+	}
 #define MICRO_VMAMBA(name, d)                                                                      \
 	{                                                                                          \
 		.arch = name, .family = NETWORK_VMAMBA, .image = 32, .patch = 4, .classes = 48,    \
@@ -89,6 +99,10 @@ static const struct network_config architectures[] = {
 	VMAMBA_NOZ("vmamba-t-s1l8", 96, 8, 1),
 	VMAMBA_NOZ("vmamba-s-s1l20", 96, 20, 1),
 	VMAMBA_NOZ("vmamba-b-s1l20", 128, 20, 1),
+	VIDEOMAMBA("videomamba-t", 192, 24),
+	VIDEOMAMBA("videomamba-s", 384, 24),
+	VIDEOMAMBA("videomamba-m", 576, 32),
+	VIDEOMAMBA("videomamba-b", 768, 24),
 	MICRO_DEIT("deit-micro-t", 48),
 	MICRO_DEIT("deit-micro-s", 64),
 	MICRO_DEIT("deit-micro-b", 80),
@@ -99,6 +113,7 @@ static const struct network_config architectures[] = {
 	MICRO_VIM("vim-micro-s", 48),
 	MICRO_VIM("vim-micro-b", 64),
 	MICRO_VMAMBA("vmamba-micro", 16),
+	MICRO_VIDEOMAMBA("videomamba-micro", 48),
 };
 
 const struct network_config *network_at(int i)
@@ -167,6 +182,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_INT, decay_all, 0, 1),
 	FIELD(FIELD_REAL, drop_path, 0, 0.99),
 	FIELD(FIELD_INT64, stride, 0, 512),
+	FIELD(FIELD_INT64, frames, 0, NETWORK_FRAMES),
 	FIELD(FIELD_INT, layer_norm, 0, 1),
 };
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -183,6 +199,7 @@ static const struct family {
 	{"plainmamba", plainmamba_new, plainmamba_build, 4},
 	{"vim", vim_new, vim_build, 2},
 	{"vmamba", vmamba_new, vmamba_build, 4},
+	{"videomamba", videomamba_new, videomamba_build, BIMAMBA_DIRECTIONS},
 };
 #define N_FAMILIES (int)(sizeof(families) / sizeof(families[0]))
 
@@ -267,6 +284,11 @@ int network_config_read(struct network_config *c, const char *json)
 	return status;
 }
 
+int network_is_bimamba(const struct network_config *c)
+{
+	return c->family == NETWORK_VIM || c->family == NETWORK_VIDEOMAMBA;
+}
+
 /* --- geometry --- */
 
 int64_t network_stride(const struct network_config *c)
@@ -283,7 +305,19 @@ int64_t network_grid(const struct network_config *c)
 
 int64_t network_extra_tokens(const struct network_config *c)
 {
-	return c->family == NETWORK_DEIT ? 1 + c->distilled : c->family == NETWORK_VIM;
+	return c->family == NETWORK_DEIT ? 1 + c->distilled : network_is_bimamba(c);
+}
+
+int64_t network_frames(const struct network_config *c)
+{
+	return c->frames > 0 ? c->frames : 1;
+}
+
+int64_t network_tokens(const struct network_config *c)
+{
+	int64_t grid = network_grid(c);
+
+	return network_extra_tokens(c) + network_frames(c) * grid * grid;
 }
 
 int64_t network_class_index(const struct network_config *c)
@@ -299,14 +333,14 @@ int64_t network_directions(const struct network_config *c)
 void network_add_mlp(struct network_config *c, double ratio)
 {
 	c->mlp_ratio = ratio;
-	c->layer_norm = c->family == NETWORK_VIM && ratio > 0;
+	c->layer_norm = network_is_bimamba(c) && ratio > 0;
 }
 
 struct network_config network_as_published(const struct network_config *c)
 {
 	struct network_config published = *c;
 
-	if (c->family == NETWORK_PLAINMAMBA || c->family == NETWORK_VIM)
+	if (c->family == NETWORK_PLAINMAMBA || network_is_bimamba(c))
 		network_add_mlp(&published, 0);
 	return published;
 }
@@ -383,6 +417,20 @@ static int check_vmamba(const struct network_config *c)
 	return 0;
 }
 
+static int check_frames(const struct network_config *c)
+{
+	if (!c->frames)
+		return 0;
+	if (c->family != NETWORK_VIDEOMAMBA)
+		return error(STATUS_DATA, "%s takes images, not clips", c->arch);
+	if (c->frames < 0 || c->frames > NETWORK_FRAMES)
+		return error(STATUS_DATA, "%s: %lld frames, at most %d", c->arch,
+			(long long)c->frames, NETWORK_FRAMES);
+	if (network_stride(c) != c->patch)
+		return error(STATUS_DATA, "%s: patches of clips do not overlap", c->arch);
+	return 0;
+}
+
 static int check_config(const struct network_config *c)
 {
 	if (c->image < c->patch || c->patch < 1 || (c->image - c->patch) % network_stride(c))
@@ -403,8 +451,9 @@ static int check_config(const struct network_config *c)
 			"%s: expand, state and stem must be positive, the kernel odd, the patch "
 			"even",
 			c->arch);
-	if (c->family == NETWORK_VIM && (c->expand < 1 || c->state < 1))
+	if (network_is_bimamba(c) && (c->expand < 1 || c->state < 1))
 		return error(STATUS_DATA, "%s: expand and state must be positive", c->arch);
+	TRY(check_frames(c));
 	return c->family == NETWORK_VMAMBA ? check_vmamba(c) : 0;
 }
 
@@ -443,15 +492,34 @@ void network_free(struct network *n)
 	free(n);
 }
 
+/* A picture of its size, or as many as it has frames. */
+static int takes(const struct network_config *c, tensor image)
+{
+	const int64_t *side = image->shape + image->dims - 3;
+	int clip = image->dims == 5 && c->frames && image->shape[1] == c->frames;
+
+	return (clip || (image->dims == 4 && network_frames(c) == 1)) && side[0] == c->image &&
+	       side[1] == c->image && side[2] == 3;
+}
+
+static const char *frames_text(const struct network_config *c, char text[48])
+{
+	if (network_frames(c) == 1)
+		return "images of ";
+	snprintf(text, 48, "clips of %lld frames of ", (long long)c->frames);
+	return text;
+}
+
 void network_build(struct network *n, struct program *p, tensor image,
 	const struct network_want *want, struct network_out *out)
 {
+	char text[48];
+
 	memset(out, 0, sizeof(*out));
-	if (image->dims != 4 || image->shape[1] != n->config.image ||
-		image->shape[2] != n->config.image || image->shape[3] != 3) {
-		program_refuse(p, "%s takes images of %lld x %lld, this is %s", n->config.arch,
-			(long long)n->config.image, (long long)n->config.image,
-			shape_text(image->dims, image->shape));
+	if (!takes(&n->config, image)) {
+		program_refuse(p, "%s takes %s%lld x %lld, this is %s", n->config.arch,
+			frames_text(&n->config, text), (long long)n->config.image,
+			(long long)n->config.image, shape_text(image->dims, image->shape));
 		return;
 	}
 	families[n->config.family].build(n, p, image, want, out);

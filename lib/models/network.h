@@ -6,9 +6,9 @@
  *	model_allocate(net->model, device, 1);      then network_load (weights.h) or model_init
  *	network_build(net, p, image, &want, &out);  straight-line code: the forward calls
  *
- * Each family is one file: deit.c, plainmamba.c, vim.c, vmamba.c. Parameter names are those of the
+ * Each family is one file: deit.c, plainmamba.c, vim.c, vmamba.c, videomamba.c. Parameter names are those of the
  * public PyTorch implementations (DeiT: timm; PlainMamba: the TransMamba release; ViM: hustvl/Vim;
- * VMamba: MzeroMiko/VMamba), with `layers.i.norm2.*` and `layers.i.mlp.fc1|fc2.*` for the MLP that
+ * VMamba: MzeroMiko/VMamba; VideoMamba: OpenGVLab/VideoMamba), with `layers.i.norm2.*` and `layers.i.mlp.fc1|fc2.*` for the MLP that
  * TransMamba adds to a student's block.
  */
 #ifndef MODELS_NETWORK_H
@@ -19,8 +19,15 @@
 #define NETWORK_LAYERS 64
 #define NETWORK_STAGES 4
 #define NETWORK_NAME 48
+#define NETWORK_FRAMES 1024 /* of a clip, at most */
 
-enum network_family { NETWORK_DEIT, NETWORK_PLAINMAMBA, NETWORK_VIM, NETWORK_VMAMBA };
+enum network_family {
+	NETWORK_DEIT,
+	NETWORK_PLAINMAMBA,
+	NETWORK_VIM,
+	NETWORK_VMAMBA,
+	NETWORK_VIDEOMAMBA
+};
 
 struct network_config {
 	char arch[32];
@@ -38,11 +45,12 @@ struct network_config {
 	int64_t expand, state;	  /* students: inner width over dim, N */
 	int64_t kernel;		  /* PlainMamba, VMamba: side of the dwconv */
 	int64_t stem, stem_convs; /* channels of the stem, and its 3 x 3 convolutions */
+	int64_t frames;		  /* VideoMamba: of a clip; 0: images, without their positions */
 	int64_t stride;		  /* ViM: pixels between patches, 0: the patch, else they overlap */
 	int64_t stages[NETWORK_STAGES]; /* VMamba: layers of each stage; 0: no stages */
 	int scan_order;	  /* 0: delta, B, C stay in raster order (released code); 1: as the paper */
 	int release_init; /* 1: the TransMamba release's initialisation instead of PlainMamba's */
-	int layer_norm;	  /* 1: ViM has LayerNorm instead of RMSNorm, as in TransMamba */
+	int layer_norm;	  /* 1: ViM, VideoMamba: LayerNorm instead of RMSNorm, as in TransMamba */
 	int decay_all;	  /* 1: weight decay as the release applies it (A_log, positions too) */
 	double drop_path; /* of the last block; linear from 0 at the first */
 };
@@ -56,11 +64,14 @@ int network_find(const char *arch, struct network_config *config);
 char *network_config_text(const struct network_config *c);
 int network_config_read(struct network_config *c, const char *json);
 
-/* A student's MLP of that ratio, or 0 for none; with it ViM's norms become LayerNorms. */
+/* A student's MLP of that ratio, or 0 for none; with it RMSNorms become LayerNorms. */
 void network_add_mlp(struct network_config *c, double ratio);
-/* The network without what is added to the public code's: MLP, ViM's LayerNorms. */
+/* The network without what is added to the public code's: MLP, LayerNorms. */
 struct network_config network_as_published(const struct network_config *c);
 
+/* Frames of a sample (1 of an image), and all its tokens with those of classes. */
+int64_t network_frames(const struct network_config *c);
+int64_t network_tokens(const struct network_config *c);
 /* Side of the grid that patches make, without class tokens, and the pixels between its tokens. */
 int64_t network_grid(const struct network_config *c);
 int64_t network_stride(const struct network_config *c);
@@ -81,6 +92,8 @@ void network_set_depth(struct network_config *c, int64_t depth);
 int64_t network_extra_tokens(const struct network_config *c);
 int64_t network_class_index(const struct network_config *c);
 int64_t network_directions(const struct network_config *c); /* K; 1 for DeiT */
+/* ViM and VideoMamba, whose blocks scan in both directions. */
+int network_is_bimamba(const struct network_config *c);
 
 struct network {
 	struct network_config config;
@@ -116,14 +129,18 @@ struct network_want {
 struct network_out {
 	tensor logits; /* (B, classes) */
 	tensor tokens; /* (B, extra + L, dim) after the final norm */
-	tensor pooled; /* (B, dim): DeiT and ViM the class token, others the mean */
+	tensor pooled; /* (B, dim): DeiT, ViM, VideoMamba the class token, others the mean */
 	tensor last;   /* (B, extra + L, dim): the stream before the final norm */
 	/* (B, K, extra + L, dim), or (B, extra + L, dim) where K is merged or 1 */
 	tensor taps[NETWORK_LAYERS];
 	tensor means[NETWORK_LAYERS]; /* (B, dim) */
 };
 
-/* image (B, S, S, 3), normalised. Refusals are the program's (program_plan). */
+/*
+ * image (B, S, S, 3), or where the config has frames a clip (B, frames, S, S, 3), normalised; a
+ * clip of one frame may be an image. Below, L counts the tokens of all frames. Refusals are the
+ * program's (program_plan).
+ */
 void network_build(struct network *n, struct program *p, tensor image,
 	const struct network_want *want, struct network_out *out);
 

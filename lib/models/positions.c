@@ -113,3 +113,15 @@ void positions_resize(const real *in, const struct position_table *from, real *o
 	else
 		bicubic(&r);
 }
+
+void positions_stretch(const real *in, int64_t from, real *out, int64_t to, int64_t dim)
+{
+	for (int64_t i = 0; i < to; i++) {
+		double at = fmax((i + 0.5) * from / to - 0.5, 0), t = at - floor(at);
+		int64_t low = (int64_t)at, high = low + 1 < from ? low + 1 : from - 1;
+
+		for (int64_t c = 0; c < dim; c++)
+			out[i * dim + c] =
+				(real)((1 - t) * in[low * dim + c] + t * in[high * dim + c]);
+	}
+}

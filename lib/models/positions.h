@@ -22,4 +22,10 @@ int64_t positions_rows(const struct position_table *t);
 void positions_resize(const real *in, const struct position_table *from, real *out,
 	const struct position_table *to, int64_t dim, int pool);
 
+/*
+ * Rows over time, in (from, dim) -> out (to, dim): linear as torch's interpolate has it
+ * (align_corners false).
+ */
+void positions_stretch(const real *in, int64_t from, real *out, int64_t to, int64_t dim);
+
 #endif

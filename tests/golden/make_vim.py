@@ -63,11 +63,15 @@ def wave(count, j):
 
 
 def formula(module, dim):
-    """Tensor j of the state dict, w = sin(0.7 i + j + 1e-4 i^2): matrices 1.5 w / sqrt(fan in), vectors
-    0.1 w, and 1 more of D and the norms' weights; A_log 0.1 w + ln(n + 1). Pixel i of (3, 224, 224):
-    w of j = 0. The logits are those of classes 0, 10, ..., 90."""
     model = vim.published(module, img_size=224, patch_size=16, stride=16, depth=24, embed_dim=dim,
                           num_classes=100)
+    return formula_logits(model, (3, 224, 224))
+
+
+def formula_logits(model, shape):
+    """Tensor j of the state dict, w = sin(0.7 i + j + 1e-4 i^2): matrices 1.5 w / sqrt(fan in), vectors
+    0.1 w, and 1 more of D and the norms' weights; A_log 0.1 w + ln(n + 1). Value i of the input, (3,
+    224, 224) or of a clip (3, T, 224, 224): w of j = 0. The logits of classes 0, 10, ..., 90."""
     state = {}
     for j, (name, p) in enumerate(model.state_dict().items()):
         x = wave(p.numel(), j).reshape(p.shape)
@@ -80,7 +84,7 @@ def formula(module, dim):
         state[name] = x
     model.double().load_state_dict(state)
     with torch.no_grad():
-        return model(wave(3 * 224 * 224, 0).reshape(1, 3, 224, 224))[0, ::10].tolist()
+        return model(wave(torch.Size(shape).numel(), 0).reshape(1, *shape))[0, ::10].tolist()
 
 
 def main():
