@@ -47,8 +47,8 @@ test-cluster-full: test-cluster
 
 .PHONY: test-full test-long test-asan test-asan-clang test-valgrind fuzz
 test-full: test test-long check test-asan test-asan-clang test-valgrind test-cluster-full $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
-test-long: all # two hundred kills instead of twenty
-	TM_LONG=1 prove --timer tests/train_signals.t
+test-long: all $B/tests/bimamba_formula $B/tests/bimamba_formula_f64 # 200 kills, larger networks
+	TM_LONG=1 prove --timer tests/train_signals.t $B/tests/bimamba_formula $B/tests/bimamba_formula_f64
 test-asan:
 	@$(MAKE) --no-print-directory CONFIG=asan test
 test-asan-clang:

@@ -53,7 +53,7 @@ static int normal(const char *name, double deviation)
 	return fabs(size(name) / deviation - 1) < 0.05 && most(name) > 3 * deviation;
 }
 
-static int steps_in_range(const char *name)
+__attribute__((unused)) static int steps_in_range(const char *name)
 {
 	const struct param *p = find(name);
 

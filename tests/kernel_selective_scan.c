@@ -233,12 +233,17 @@ static void check_orders(void)
 
 int main(void)
 {
-	const int64_t lens[] = {1, 4, 5, 49, 64, 196, 197};
+	/* of networks: grids, frames of 14 x 14 with a class token (VideoMamba), 56 x 56 (VMamba) */
+	const int64_t lens[] = {1, 4, 5, 49, 64, 196, 197, 730, 784, 1569, 2353, 3136};
 
-	for (int i = 0; i < 7; i++) {
+	for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
 		check(ORDER_BOTH, 2, 1, lens[i], 33, 16, 1, 0);
 		check(ORDER_CAUSAL, 1, lens[i], 1, 31, 5, 0, 0);
 	}
+	check(ORDER_BOTH, 1, 1, 2353, 65, 16, 1, 1);
+	check(ORDER_CROSS, 1, 56, 56, 35, 16, 1, 1);
+	check(ORDER_CROSS, 2, 49, 16, 33, 1, 1, 0);
+	check(ORDER_CONTINUOUS, 1, 49, 64, 33, 16, 0, 1);
 	check(ORDER_CONTINUOUS, 2, 14, 14, 65, 16, 0, 0);
 	check(ORDER_CONTINUOUS, 3, 7, 7, 96, 8, 0, 1);
 	check(ORDER_CONTINUOUS, 2, 2, 2, 1, 1, 0, 0);

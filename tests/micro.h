@@ -73,6 +73,23 @@ __attribute__((unused)) static struct network_config micro_vim(int64_t dim)
 		.state = 3};
 }
 
+/* A 4 x 4 grid of images, or 2 x 2 of each of a clip's frames. */
+__attribute__((unused)) static struct network_config micro_videomamba(int64_t dim, int64_t frames)
+{
+	return (struct network_config){.arch = "videomamba-test",
+		.family = NETWORK_VIDEOMAMBA,
+		.image = 16,
+		.patch = frames ? 8 : 4,
+		.classes = 5,
+		.dim = dim,
+		.depth = 2,
+		.mlp_ratio = 2,
+		.layer_norm = 1,
+		.frames = frames,
+		.expand = 2,
+		.state = 3};
+}
+
 /* Grids 8, 4, 2, 1, or 4, 2, 1, 1 in v05_noz; widths dim, 2 dim, 4 dim, 8 dim. */
 __attribute__((unused)) static struct network_config micro_vmamba(int64_t dim, int noz)
 {

@@ -5,10 +5,7 @@
  * files, in double precision.
  */
 #include <unistd.h>
-#include "lib/models/convert.h"
-#include "lib/models/weights.h"
-#include "tests/folder.h"
-#include "tests/golden_values.h"
+#include "tests/golden_import.h"
 
 struct golden {
 	const char *name;
@@ -53,21 +50,6 @@ static const struct golden goldens[] = {
 	{"vmamba-noz-tiny", {"vmamba", VMAMBA(1, 1, 2, 1), .image = 20, .dim = 8, .expand = 1,
 				    .state = 1, .mlp_ratio = 2, .noz = 1}},
 };
-
-static void quiet(const char *format, ...)
-{
-}
-
-static void complain(const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	printf("# ");
-	vprintf(format, ap);
-	printf("\n");
-	va_end(ap);
-}
 
 /* --- running --- */
 
@@ -251,27 +233,6 @@ static void compare_statistics(struct running *r)
 
 /* --- one network --- */
 
-static int import_file(
-	const struct network_config *config, const char *file, const char *key, const char *path)
-{
-	const struct import_options o = {.say = quiet, .complain = complain};
-	struct checkpoint *c;
-	struct h5 *f;
-	int status;
-
-	TRY(checkpoint_open(&c, file, key));
-	status = h5_create(&f, path, "weights");
-	if (!status) {
-		status = weights_import(c, config, &o, f);
-		if (status)
-			h5_close(&f);
-		else
-			status = h5_commit(&f);
-	}
-	checkpoint_close(&c);
-	return status;
-}
-
 static int load(struct running *r)
 {
 	const char *path = in_folder("loaded.h5");
@@ -334,64 +295,11 @@ static void test_network(const struct golden *g, const struct device *device)
 	network_free(r.net);
 }
 
-static const struct golden *golden_find(const char *name)
-{
-	size_t i = 0;
-
-	while (strcmp(goldens[i].name, name))
-		i++;
-	return &goldens[i];
-}
-
-/* Imports a checkpoint of a golden's network and opens what came of it; NULL when that fails. */
-static struct network *opened(const struct golden *g, const char *file, const char *key)
-{
-	const char *path = in_folder("opened.h5");
-	struct weights_source source = {.path = path};
-	struct network *n = NULL;
-	struct h5 *f;
-
-	if (import_file(&g->config, file, key, path) ||
-		weights_open(&n, &f, &source, device_cpu())) {
-		diag("%s", error_message());
-		return NULL;
-	}
-	h5_close(&f);
-	return n;
-}
-
-static int equal_scaled(const struct model *a, const struct model *b, real scale)
-{
-	for (int i = 0; i < a->count; i++)
-		for (int64_t k = 0; k < a->params[i]->count; k++)
-			if (a->params[i]->data[k] != scale * b->params[i]->data[k])
-				return 0;
-	return 1;
-}
-
-/* VMamba as its first release saved it: other names, matrices as convolutions, beside averages. */
-static void test_first_names(void)
-{
-	static const char file[] = GOLDEN "vmamba-first.pth";
-	const struct golden *g = golden_find("vmamba-mlp-tiny");
-	struct network *want = opened(g, GOLDEN "vmamba-mlp-tiny.safetensors", NULL);
-	struct network *got = opened(g, file, NULL), *average = opened(g, file, "model_ema");
-
-	ok(want && got && equal_scaled(got->model, want->model, 1),
-		"VMamba's first names: every value in its place");
-	ok(want && average && equal_scaled(average->model, want->model, (real)0.5),
-		"the average instead, when asked for");
-	network_free(want);
-	network_free(got);
-	network_free(average);
-}
-
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(goldens) / sizeof(*goldens); i++)
 		for (int plain = 0; plain < 2; plain++)
 			test_network(&goldens[i], plain ? device_cpu_plain() : device_cpu());
-	test_first_names();
 	ok(!remove_folder(test_folder()), "the folder is removed");
 	return done();
 }

@@ -29,7 +29,8 @@ struct variant {
 	int deit, scan_order, no_mlp;	    /* deit 2: distilled, teacher and student */
 	int vim;			    /* 2: the teacher is distilled, 3: a ViM too */
 	int vmamba;			    /* 1: v0, 2: v05_noz */
-	int every;			    /* 1: all elements of each parameter, 0: a few */
+	int video; /* VideoMamba: 1: images, more: clips of as many frames */
+	int every; /* 1: all elements of each parameter, 0: a few */
 };
 
 static int build(struct rig *r, const struct variant *v)
@@ -37,6 +38,7 @@ static int build(struct rig *r, const struct variant *v)
 	struct network_config c = v->deit     ? micro_deit(6, 2, 4)
 				  : v->vim    ? micro_vim(6)
 				  : v->vmamba ? micro_vmamba(2, v->vmamba == 2)
+				  : v->video  ? micro_videomamba(6, v->video > 1 ? v->video : 0)
 					      : micro_plainmamba(6);
 	struct network_config t = micro_deit(v->teacher_dim, 2, v->teacher_patch);
 	struct network_want want, all = {0};
@@ -44,7 +46,7 @@ static int build(struct rig *r, const struct variant *v)
 	struct teacher_out teacher;
 	int64_t dims[NETWORK_LAYERS];
 	const struct distill_settings *d = &r->settings.distill;
-	tensor target;
+	tensor target, image;
 
 	c.scan_order = v->scan_order;
 	if (v->no_mlp)
@@ -73,14 +75,18 @@ static int build(struct rig *r, const struct variant *v)
 
 	want = distill_want(d);
 	r->p = program_new(PROGRAM_TRAIN);
-	r->image = program_input_grad(r->p, "image", 4, (int64_t[]){B, c.image, c.image, 3});
+	r->image = program_input_grad(
+		r->p, "image", 4, (int64_t[]){B * network_frames(&c), c.image, c.image, 3});
 	target = program_input(r->p, "target", TYPE_REAL, 2, (int64_t[]){B, c.classes});
 	program_set_mode(r->p, PROGRAM_EVAL);
 	network_build(r->teacher, r->p, r->image, &all, &y);
 	program_set_mode(r->p, PROGRAM_TRAIN);
 	teacher = (struct teacher_out){d->target == TARGET_PRENORM ? y.last : y.tokens, y.logits,
 		network_extra_tokens(&t), network_class_index(&t), network_grid(&t)};
-	network_build(r->student, r->p, r->image, &want, &out);
+	image = c.frames ? program_reshape(
+				   r->p, r->image, 5, (int64_t[]){B, c.frames, c.image, c.image, 3})
+			 : r->image;
+	network_build(r->student, r->p, image, &want, &out);
 	objective_build(&r->o, d, r->p, &c, &out, &teacher, r->map, target);
 	TRY(program_plan(r->p, device_cpu()));
 	r->block = malloc(program_bytes(r->p));
@@ -234,6 +240,7 @@ static void check(const struct variant *v)
 		    v->deit	? " deit"
 		    : v->vim	? " vim"
 		    : v->vmamba ? " vmamba"
+		    : v->video	? " videomamba"
 				: "",
 		    v->scan_order ? " scan order" : "", v->no_mlp ? " no mlp" : "",
 		    (long long)v->teacher_dim, (long long)(16 / v->teacher_patch)))
@@ -326,6 +333,21 @@ static const struct variant variants[] = {
 	{"method=wsab tap=stream", 10, 8, .vim = 1},
 	{"method=wsab directions=merged", 10, 8, .vim = 1},
 	{"method=wsab dir_reduce=mean", 10, 4, .vim = 1},
+	{"method=task", 6, 4, .every = 1, .video = 1},
+	{"method=task", 6, 4, .every = 1, .video = 1, .no_mlp = 1},
+	{"method=task", 6, 4, .every = 1, .video = 2},
+	{"method=task", 6, 4, .video = 3, .no_mlp = 1},
+	{"method=logits", 10, 2, .video = 1},
+	{"method=rc rc_last=2", 6, 4, .video = 1},
+	{"method=feature feature_loss=cos", 10, 4, .video = 1},
+	{"method=wsab weights_stopgrad=off", 10, 4, .every = 1, .video = 1},
+	{"method=wsab", 10, 2, .video = 1, .no_mlp = 1},
+	{"method=wsab", 10, 8, .video = 1},
+	{"method=wsab sim=pooled", 10, 4, .video = 1},
+	{"method=wsab target=cls", 10, 4, .video = 1},
+	{"method=wsab target=prenorm tap=branch", 10, 4, .video = 1},
+	{"method=wsab tap=inner directions=merged", 10, 8, .video = 1},
+	{"method=wsab tap=stream", 10, 4, .video = 1},
 	{"method=task", 6, 4, .vmamba = 1},
 	{"method=task", 6, 4, .vmamba = 2},
 	{"method=task", 6, 4, .vmamba = 2, .no_mlp = 1},
@@ -475,6 +497,7 @@ int main(void)
 	check_taps(micro_plainmamba(6));
 	check_taps(along_scan(micro_plainmamba(6)));
 	check_taps(micro_vim(6));
+	check_taps(micro_videomamba(6, 0));
 	check_teacher_mode();
 	return done();
 }

@@ -8,7 +8,7 @@
 struct entry {
 	const char *name;
 	int dims;
-	int64_t shape[4];
+	int64_t shape[5];
 	int decays;
 };
 
@@ -214,6 +214,47 @@ static void check_vim_names(void)
 	}
 }
 
+/* VideoMamba-M on clips of twelve frames; the mixer is ViM's. */
+static void check_videomamba_names(void)
+{
+	static const struct entry some[] = {
+		{"cls_token", 3, {1, 1, 576}, 0},
+		{"pos_embed", 3, {1, 197, 576}, 0},
+		{"temporal_pos_embedding", 3, {1, 12, 576}, 0},
+		{"patch_embed.proj.weight", 5, {576, 3, 1, 16, 16}, 1},
+		{"patch_embed.proj.bias", 1, {576}, 0},
+		{"layers.31.norm.weight", 1, {576}, 0},
+		{"layers.31.mixer.in_proj.weight", 2, {2304, 576}, 1},
+		{"layers.31.mixer.x_proj_b.weight", 2, {36 + 32, 1152}, 1},
+		{"layers.31.mixer.dt_proj.weight", 2, {1152, 36}, 1},
+		{"layers.31.mixer.A_b_log", 2, {1152, 16}, 1}, /* as its optimiser has it */
+		{"layers.31.mixer.D_b", 1, {1152}, 0},
+		{"norm_f.weight", 1, {576}, 0},
+		{"head.weight", 2, {1000, 576}, 1},
+	};
+	struct network_config c;
+	struct network *n;
+
+	network_find("videomamba-m", &c);
+	ok(network_class_index(&c) == 0 && network_tokens(&c) == 197 && c.depth == 32,
+		"videomamba-m: cls at 0 of 197");
+	network_new(&n, &c, NULL);
+	ok(n->model->count == 7 + 32 * 17 && !model_find(n->model, "temporal_pos_embedding") &&
+			entry_fits(n, &(struct entry){"patch_embed.proj.weight", 4,
+					      {576, 3, 16, 16}, 1}) &&
+			entry_fits(n, &(struct entry){"layers.3.mixer.A_log", 2, {1152, 16}, 0}),
+		"of images: 551 entries, patches of four axes, no positions of frames");
+	network_free(n);
+	c.frames = 12;
+	c.decay_all = 1;
+	network_new(&n, &c, NULL);
+	ok(n->model->count == 8 + 32 * 17 && network_tokens(&c) == 2353,
+		"of clips: one entry more, 2,353 tokens");
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		ok(entry_fits(n, &some[i]), "videomamba-m: %s", some[i].name);
+	network_free(n);
+}
+
 static void check_vmamba_names(void)
 {
 	/* what is decayed by the release's optimiser alone: a step's bias has two axes here */
@@ -277,6 +318,7 @@ int main(void)
 	check_names();
 	check_deit_names();
 	check_vim_names();
+	check_videomamba_names();
 	check_vmamba_names();
 	for (int i = 0; network_at(i); i++)
 		if (strstr(network_at(i)->arch, "micro"))

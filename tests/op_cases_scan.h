@@ -6,7 +6,7 @@
  */
 static tensor build_scan(struct program *p, const int64_t *n)
 {
-	static int32_t order[4 * 256], code[4 * 256];
+	static int32_t order[4 * 3137], code[4 * 3137];
 	enum order_family family = n[0] - 1;
 	int64_t L = n[1] * n[2], E = n[3], N = n[4], flags = n[5];
 	struct scan_settings s = {order_directions(family), flags & 1, flags >> 1 & 1, 2, order,
@@ -210,6 +210,14 @@ static const struct op_case cases_scan[] = {
 	{"selective_scan alone", build_scan, {2, 1, 197, 136, 16, 1 + 2 + 16 + 32}, .large = 1},
 	{"selective_scan alone", build_scan, {2, 1, 13, 40, 8, 2 + 32}, .large = 1},
 	{"selective_scan alone", build_scan, {3, 5, 6, 33, 8, 1 + 16 + 32}, .large = 1},
+	{"selective_scan long", build_scan, {2, 1, 730, 33, 16, 1 + 2}, .large = 1},
+	{"selective_scan long", build_scan, {2, 1, 1569, 40, 16, 1 + 2 + 16 + 32}, .large = 1},
+	{"selective_scan long", build_scan, {2, 1, 2353, 70, 16, 1 + 2 + 32}, .large = 1},
+	{"selective_scan long", build_scan, {2, 1, 2353, 64, 16, 1 + 16}, .large = 1},
+	{"selective_scan long", build_scan, {1, 1, 3137, 31, 8, 1 + 2}, .large = 1},
+	{"selective_scan long", build_scan, {4, 49, 64, 33, 16, 2 + 8}, .large = 1},
+	{"selective_scan long", build_scan, {4, 28, 28, 72, 16, 8 + 16}, .large = 1},
+	{"selective_scan long", build_scan, {3, 56, 56, 33, 1, 1 + 2 + 16}, .large = 1},
 	{"dwconv2d_silu", build_dwconv2d, {2, 4, 4, 33, 7}},
 	{"dwconv2d_silu", build_dwconv2d, {3, 7, 5, 64, 3}},
 	{"dwconv2d_silu", build_dwconv2d, {1, 1, 31, 5, 5}},

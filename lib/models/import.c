@@ -251,7 +251,7 @@ static int match(struct import *im)
 	if (im->problems)
 		return error(STATUS_DATA,
 			"%s: %d names or shapes do not match %s: another --arch, --input, "
-			"--patch, --classes, --depth or --mlp-ratio may",
+			"--patch, --frames, --classes, --depth or --mlp-ratio may",
 			checkpoint_path(im->file), im->problems, im->net->config.arch);
 	im->options->say("%s: %s, names of %s", checkpoint_path(im->file),
 		checkpoint_format(im->file), im->spelling->source);

@@ -1,0 +1,1 @@
+#include "tests/bimamba_formula.c"

@@ -1,1 +1,0 @@
-#include "tests/vim_formula.c"
