@@ -198,8 +198,8 @@ calls() {
 }
 
 @test "the scales small and paper can be written out" {
-	for scale in small paper smoke; do
-		for table in table2 table5 table6 figure3; do
+	for scale in small small-full paper smoke; do
+		for table in table2 table5 table6 figure3 tune; do
 			run_make -n $table SCALE=$scale SEEDS=2
 			[ "$status" -eq 0 ]
 		done
@@ -217,6 +217,45 @@ calls() {
 	grep -q -- '--recipe pipelines/scales/paper-student-vim-t.conf' <<< "$output"
 	# ImageNet-1K: the published weights as they are
 	[ "$(grep -c 'distill-step --method task .*' <<< "$output")" -eq 15 ]
+}
+
+@test "small-full takes small's teachers and all of its training images" {
+	run_make -n table2 SCALE=small-full
+	[ "$status" -eq 0 ]
+	grep -q -- '--weights build/runs/small/cifar100/teacher-t/last.h5' <<< "$output"
+	! grep -q 'students.h5' <<< "$output"
+	[ "$(grep -c 'distill-step --precision bf16 --method task --seed 0' <<< "$output")" -eq 2 ]
+	grep -q -- '--recipe pipelines/scales/small-student.conf .*small-full-student.conf' <<< "$output"
+}
+
+@test "CIFAR-100 as a folder of PNGs a class does as well" {
+	mkdir -p data/raw/cifar-100-png/{train,test}
+	run_make -n table2 SCALE=small
+	[ "$status" -eq 0 ]
+	grep -q -- 'pack-images --format folder --store pixels data/raw/cifar-100-png/train' <<< "$output"
+	! grep -q 'verify-data' <<< "$output"
+}
+
+@test "trials of the learning rate: the same for scratch and Trans, judged on held-out images" {
+	run_make tune TUNE_LR='1e-3 3e-3'
+	[ "$status" -eq 0 ]
+	[ "$(cut -f1,2 build/results/tiny/tune/tune.tsv | tr '\t\n' ' ,')" = \
+		"arm lr,scratch 1e-3,scratch 3e-3,trans 1e-3,trans 3e-3," ]
+	! grep -q 'test.h5' "$LOG"
+}
+
+@test "a GPU is one command's, or LOCAL_SHARE's" {
+	export LOCAL_GPUS=0 LOCAL_SHARE=2
+	for name in a b c; do
+		pipelines/cluster/local 1 bash -c "echo \$CUDA_VISIBLE_DEVICES > $name; until [ -e go ]; do
+			sleep 0.05; done" 3>&- &
+	done
+	for i in {1..100}; do [ "$(ls a b c 2>/dev/null | wc -l)" -ge 2 ] && break; sleep 0.05; done
+	sleep 0.5
+	[ "$(ls a b c 2>/dev/null | wc -l)" -eq 2 ]
+	touch go
+	wait
+	[ "$(cat a b c | sort -u)" = 0 ]
 }
 
 @test "record keeps a table, and refuses one that names this machine" {

@@ -54,23 +54,35 @@ $(DATA)/%:
 	@pipelines/make/missing data/SOURCES $(DATA) $*
 
 ifneq ($(filter cifar100,$(SCALE_SETS)),)
-CIFAR := $(DATA)/cifar-100-binary
+# As the published records or, where only these are there, as PNGs in a folder a class: the same
+# pictures in another order.
+CIFAR_AS ?= $(if $(wildcard $(DATA)/cifar-100-binary/train.bin),,$(if $(wildcard \
+	$(DATA)/cifar-100-png/train),png))
+ifeq ($(CIFAR_AS),png)
+CIFAR_FILE = $(DATA)/cifar-100-png/$1
+CIFAR_PACK := --format folder $(PACK_cifar100)
+else
+CIFAR_FILE = $(DATA)/cifar-100-binary/$1.bin
+CIFAR_PACK := --format cifar100 $(PACK_cifar100)
+CIFAR_VERIFY = data/verify-data data/SOURCES $(DATA) cifar100-$1
+endif
+CIFAR_PACK := $(strip $(CIFAR_PACK))
 TEST_cifar100 := $D/cifar100/test.h5
 ifdef CIFAR_HOLDOUT
 VALID_cifar100 := $D/cifar100/valid.h5
-$D/cifar100/train.h5 $D/cifar100/valid.h5 &: $(CIFAR)/train.bin $(BY) $(BIN)/pack-images
-	data/verify-data data/SOURCES $(DATA) cifar100-train
-	$(Q)$(RUN) $(BIN)/pack-images --format cifar100 $< --holdout $(CIFAR_HOLDOUT) \
+$D/cifar100/train.h5 $D/cifar100/valid.h5 &: $(call CIFAR_FILE,train) $(BY) $(BIN)/pack-images
+	$(call CIFAR_VERIFY,train)
+	$(Q)$(RUN) $(BIN)/pack-images $(CIFAR_PACK) $< --holdout $(CIFAR_HOLDOUT) \
 		--holdout-output $D/cifar100/valid.h5 -o $D/cifar100/train.h5
 else
 VALID_cifar100 := $(TEST_cifar100)
-$D/cifar100/train.h5: $(CIFAR)/train.bin $(BY) $(BIN)/pack-images
-	data/verify-data data/SOURCES $(DATA) cifar100-train
-	$(Q)$(RUN) $(BIN)/pack-images --format cifar100 $< -o $@
+$D/cifar100/train.h5: $(call CIFAR_FILE,train) $(BY) $(BIN)/pack-images
+	$(call CIFAR_VERIFY,train)
+	$(Q)$(RUN) $(BIN)/pack-images $(CIFAR_PACK) $< -o $@
 endif
-$D/cifar100/test.h5: $(CIFAR)/test.bin $(BY) $(BIN)/pack-images
-	data/verify-data data/SOURCES $(DATA) cifar100-test
-	$(Q)$(RUN) $(BIN)/pack-images --format cifar100 $< -o $@
+$D/cifar100/test.h5: $(call CIFAR_FILE,test) $(BY) $(BIN)/pack-images
+	$(call CIFAR_VERIFY,test)
+	$(Q)$(RUN) $(BIN)/pack-images $(CIFAR_PACK) $< -o $@
 ifdef STUDENT_FRACTION
 STUDENTS_cifar100 := $D/cifar100/students.h5
 $(STUDENTS_cifar100): $D/cifar100/train.h5 $(BY) $(BIN)/pack-images

@@ -1,7 +1,7 @@
 # Runs: how a teacher and a student are made. Tables ask for runs with need_teacher and need_student;
 # each is written out once as plain rules, so that `make -n` shows what would be done.
 #
-#	$W/SET/teacher-SIZE/         init.h5 last.h5 best.h5 metrics.tsv state.h5
+#	$(TEACHERS)/SET/teacher-SIZE/ init.h5 last.h5 best.h5 metrics.tsv state.h5
 #	$W/SET/probe-SIZE[-SHARE]/   last.h5: the teacher after its short fine-tune
 #	$W/SET/ARM-SIZE[-SHARE]/SEED/ start.h5 map.h5 last.h5 best.h5 metrics.tsv state.h5
 #
@@ -10,6 +10,12 @@
 #
 # An ARM is a way to make a student. Of it here: where its weights begin (fresh or subclone), whether
 # a map is calibrated first, whether it sees a teacher. Everything else is its recipe.
+
+# Folder of the teachers: a scale may take those of another (small-full: small's).
+TEACHERS ?= $W
+# Storage of activations and products on a GPU.
+PRECISION ?= fp32
+TRAIN := $(if $(filter-out fp32,$(PRECISION)),--precision $(PRECISION) )
 
 ARMS := scratch subcloned wsab trans \
 	logits logits-subcloned random \
@@ -33,7 +39,7 @@ share_of = $(if $(filter scratch,$1),$(SHARE_scratch),$(SHARE_trans))
 # $(call run_dir,SET,ARM,SIZE,SHARE): the share is named where it is not the usual one
 run_dir = $W/$1/$2-$3$(if $(filter-out $(call share_of,$2),$4),-$4)
 probe_dir = $W/$1/probe-$(call teacher_size,$2)$(if $(filter-out $(SHARE_trans),$3),-$3)
-teacher_of = $W/$1/teacher-$(call teacher_size,$2)/last.h5
+teacher_of = $(TEACHERS)/$1/teacher-$(call teacher_size,$2)/last.h5
 
 # The size of a student's teacher: its own, unless a line says another. Students of other families
 # than PMamba's are sizes of their own: vim-t, vmamba.
@@ -53,36 +59,36 @@ recipes = $(foreach f,$(call in_order,$1,$2) $3,--recipe $f)
 
 # $1 SET, $2 SIZE
 define teacher_from_init
-$W/$1/teacher-$2/init.h5: private WANTS := $(WANTS_weights)
-$W/$1/teacher-$2/init.h5: $(BY) $(BIN)/init-weights
+$(TEACHERS)/$1/teacher-$2/init.h5: private WANTS := $(WANTS_weights)
+$(TEACHERS)/$1/teacher-$2/init.h5: $(BY) $(BIN)/init-weights
 	$$(Q)$$(RUN) $(BIN)/init-weights --arch $(TEACHER_$2) $(TEACHER_SHAPE) --classes $(CLASSES_$1) $L\
 		--seed 0 -o $$@
 endef
 
 define teacher_from_import
-$W/$1/teacher-$2/init.h5: private WANTS := $(WANTS_weights)
-$W/$1/teacher-$2/init.h5: $(WEIGHTS_$2) $(BY) $(BIN)/import-weights
+$(TEACHERS)/$1/teacher-$2/init.h5: private WANTS := $(WANTS_weights)
+$(TEACHERS)/$1/teacher-$2/init.h5: $(WEIGHTS_$2) $(BY) $(BIN)/import-weights
 	data/verify-data data/SOURCES $(DATA) $(TEACHER_$2)
 	$$(Q)$$(RUN) $(BIN)/import-weights $(WEIGHTS_$2) --arch $(TEACHER_$2) $L\
 		$(if $(filter $1,$(TEACHER_KNOWS)),,--classes $(CLASSES_$1) )-o $$@
 endef
 
 define teacher_trained
-$W/$1/teacher-$2/last.h5: private WANTS := $(WANTS_train)
-$W/$1/teacher-$2/last.h5: $W/$1/teacher-$2/init.h5 $D/$1/train.h5 $(VALID_$1) $(call in_order,teacher,$2) \
+$(TEACHERS)/$1/teacher-$2/last.h5: private WANTS := $(WANTS_train)
+$(TEACHERS)/$1/teacher-$2/last.h5: $(TEACHERS)/$1/teacher-$2/init.h5 $D/$1/train.h5 $(VALID_$1) $(call in_order,teacher,$2) \
 		$(BY) $(BIN)/distill-step
-	@pipelines/make/drop-old-state $W/$1/teacher-$2/state.h5 $$^
-	$$(Q)$$(RUN) $(BIN)/distill-step --method task --seed 0 $L\
-		--init $W/$1/teacher-$2/init.h5 --data $D/$1/train.h5 --valid $(VALID_$1) $L\
+	@pipelines/make/drop-old-state $(TEACHERS)/$1/teacher-$2/state.h5 $$^
+	$$(Q)$$(RUN) $(BIN)/distill-step $(TRAIN)--method task --seed 0 $L\
+		--init $(TEACHERS)/$1/teacher-$2/init.h5 --data $D/$1/train.h5 --valid $(VALID_$1) $L\
 		$(call recipes,teacher,$2) $L\
-		$(STOP_EARLY) --state $W/$1/teacher-$2/state.h5 --metrics $W/$1/teacher-$2/metrics.tsv $L\
-		--best $W/$1/teacher-$2/best.h5 -o $W/$1/teacher-$2/last.h5
+		$(STOP_EARLY) --state $(TEACHERS)/$1/teacher-$2/state.h5 --metrics $(TEACHERS)/$1/teacher-$2/metrics.tsv $L\
+		--best $(TEACHERS)/$1/teacher-$2/best.h5 -o $(TEACHERS)/$1/teacher-$2/last.h5
 endef
 
 # Published weights that already know the classes are used as they are.
 define teacher_as_it_is
-$W/$1/teacher-$2/last.h5: $W/$1/teacher-$2/init.h5
-	ln -f $$< $W/$1/teacher-$2/best.h5
+$(TEACHERS)/$1/teacher-$2/last.h5: $(TEACHERS)/$1/teacher-$2/init.h5
+	ln -f $$< $(TEACHERS)/$1/teacher-$2/best.h5
 	ln -f $$< $$@
 endef
 
@@ -103,7 +109,7 @@ $4/last.h5: private WANTS := $(WANTS_train)
 $4/last.h5: $(call teacher_of,$1,$2) $(call students_of,$1,$3) \
 		$(call in_order,probe,$2) $(BY) $(BIN)/distill-step
 	@pipelines/make/drop-old-state $4/state.h5 $$^
-	$$(Q)$$(RUN) $(BIN)/distill-step --method task --seed 0 $L\
+	$$(Q)$$(RUN) $(BIN)/distill-step $(TRAIN)--method task --seed 0 $L\
 		--init $(call teacher_of,$1,$2) --data $(call students_of,$1,$3) $L\
 		$(call recipes,probe,$2) $L\
 		$(STOP_EARLY) --state $4/state.h5 -o $$@
@@ -135,7 +141,7 @@ define map_rules
 $6/map.h5: private WANTS := $(WANTS_calibrate)
 $6/map.h5: $7 $(call teacher_of,$1,$3) $(call students_of,$1,$4) \
 		$(call in_order,student,$3) $(RECIPE_$2) $(BY) $(BIN)/calibrate
-	$$(Q)$$(RUN) $(BIN)/calibrate --seed $5 $L\
+	$$(Q)$$(RUN) $(BIN)/calibrate $(TRAIN)--seed $5 $L\
 		--student $7 --teacher $(call teacher_of,$1,$3) $L\
 		--data $(call students_of,$1,$4) $L\
 		$(call recipes,student,$3,$(RECIPE_$2)) $L\
@@ -149,7 +155,7 @@ $6/last.h5: $7 $(call students_of,$1,$4) $(VALID_$1) \
 		$(if $(filter $2,$(ARMS_CALIBRATED)),$6/map.h5) \
 		$(call in_order,student,$3) $(RECIPE_$2) $(BY) $(BIN)/distill-step
 	@pipelines/make/drop-old-state $6/state.h5 $$^
-	$$(Q)$$(RUN) $(BIN)/distill-step --seed $5 --init $7 $L\
+	$$(Q)$$(RUN) $(BIN)/distill-step $(TRAIN)--seed $5 --init $7 $L\
 		$(if $(filter $2,$(ARMS_TAUGHT)),--teacher $(call teacher_of,$1,$3) $L)\
 		$(if $(filter $2,$(ARMS_CALIBRATED)),--calibration $6/map.h5 $L)\
 		--data $(call students_of,$1,$4) --valid $(VALID_$1) $L\

@@ -23,7 +23,7 @@ endef
 
 # $(call teacher_row,TABLE,NAME,SET,SIZE)
 teacher_row = $(call need_teacher,$3,$4)$(eval \
-	$(call row_rules,$1,$2,$3,$W/$3/teacher-$4,all,0))
+	$(call row_rules,$1,$2,$3,$(TEACHERS)/$3/teacher-$4,all,0))
 # $(call student_row,TABLE,NAME,SET,ARM,SIZE,SHARE): one of every seed
 student_row = $(foreach s,$(SEED_LIST),$(call need_student,$3,$4,$5,$6,$s)$(eval $(call \
 	row_rules,$1,$2,$3,$(call run_dir,$3,$4,$5,$6)/$s,$(or $(PERCENT_$6),$6),$s)))

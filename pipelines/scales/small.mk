@@ -11,6 +11,8 @@ SCALE_NOTE = Data: CIFAR-100 at 64 pixels, 45,000 training images for the teache
 CIFAR_HOLDOUT := 5000
 STUDENT_FRACTION := 0.2
 CLASSES_cifar100 := 100
+PACK_cifar100 := --store pixels
+PRECISION := bf16
 
 TEACHER_t := deit-t
 TEACHER_s := deit-s
