@@ -198,7 +198,7 @@ calls() {
 }
 
 @test "the scales small and paper can be written out" {
-	for scale in small small-full paper smoke; do
+	for scale in small small-full small-grid8 paper smoke; do
 		for table in table2 table5 table6 figure3 tune; do
 			run_make -n $table SCALE=$scale SEEDS=2
 			[ "$status" -eq 0 ]

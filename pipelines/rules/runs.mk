@@ -123,7 +123,7 @@ define fresh_rules
 DONE_fresh_$1_$2_$3 := 1
 $W/$1/fresh-$2/$3.h5: private WANTS := $(WANTS_weights)
 $W/$1/fresh-$2/$3.h5: $(BY) $(BIN)/init-weights
-	$$(Q)$$(RUN) $(BIN)/init-weights --arch $(STUDENT_$2) $(STUDENT_SHAPE) --classes $(CLASSES_$1) $L\
+	$$(Q)$$(RUN) $(BIN)/init-weights --arch $(STUDENT_$2) $(or $(STUDENT_SHAPE_$2),$(STUDENT_SHAPE)) --classes $(CLASSES_$1) $L\
 		--mlp-ratio $(MLP_RATIO) --seed $3 -o $$@
 endef
 need_fresh = $(if $(DONE_fresh_$1_$2_$3),,$(eval $(call fresh_rules,$1,$2,$3)))

@@ -3,7 +3,7 @@
 # 8), pooled 2 x 2 onto the students' grid; students see a fifth of the training set.
 
 SCALE_SETS := cifar100
-SIZES := t
+SIZES ?= t
 SCALE_NOTE = Data: CIFAR-100 at 64 pixels, 45,000 training images for the teachers, $(CIFAR_HOLDOUT) \
 	held out for validation; the share of the students: 100 % are a share of $(STUDENT_FRACTION), the same \
 	number of every class.
@@ -20,8 +20,12 @@ TEACHER_b := deit-b
 STUDENT_t := pmamba-t
 STUDENT_s := pmamba-s
 STUDENT_b := pmamba-b
+STUDENT_vim-t := vim-t
+STUDENT_vim-s := vim-s
+STUDENT_vmamba := vmamba-v0-t# 96 wide
 TEACHER_SHAPE := --input 64 --patch 8
 STUDENT_SHAPE := --input 64 --patch 16
+STUDENT_SHAPE_vmamba := --input 64# patches of 4: grids of 16, 8, 4 and 2
 
 TEACHER_FROM := init
 SHARE_trans := 100
