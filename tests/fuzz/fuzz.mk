@@ -9,8 +9,8 @@ FUZZ_FLAGS := $(STD) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined
 # What reads from outside; the rest of lib is not linked.
 FUZZ_SRC := $(filter lib/base/% lib/io/% lib/data/%,$(LIB_SRC))
 FUZZ_OBJ := $(FUZZ_SRC:%.c=build/fuzz/obj/%.o)
-# Checksums would hide what lies behind them: lib/io/zip.c and lib/data/decode_png.c leave them out
-# under this name.
+# Checksums would hide what lies behind them: lib/io/zip.c, lib/io/tar_header.c and
+# lib/data/decode_png.c leave them out under this name.
 FUZZ_FLAGS += -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 # More seeds than tests/fuzz/corpus holds.
 FUZZ_SEEDS_safetensors := tests/golden/checkpoints
