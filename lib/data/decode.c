@@ -6,16 +6,21 @@
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
 
+int picture_sides(int64_t height, int64_t width)
+{
+	if (height >= 1 && width >= 1 && height <= PICTURE_SIDE_MAX && width <= PICTURE_SIDE_MAX &&
+		height * width <= PICTURE_PIXELS_MAX)
+		return 0;
+	return error(STATUS_DATA,
+		"image of %lld x %lld pixels: sides go from 1 to %d, with at most %d pixels",
+		(long long)width, (long long)height, PICTURE_SIDE_MAX, PICTURE_PIXELS_MAX);
+}
+
 int picture_room(struct picture *p, int64_t height, int64_t width)
 {
 	size_t need;
 
-	if (height < 1 || width < 1 || height > PICTURE_SIDE_MAX || width > PICTURE_SIDE_MAX ||
-		height * width > PICTURE_PIXELS_MAX)
-		return error(STATUS_DATA,
-			"image of %lld x %lld pixels: sides go from 1 to %d, with at most %d "
-			"pixels",
-			(long long)width, (long long)height, PICTURE_SIDE_MAX, PICTURE_PIXELS_MAX);
+	TRY(picture_sides(height, width));
 	need = (size_t)height * (size_t)width * 3;
 	if (need > p->room) {
 		free(p->pixels);
@@ -41,6 +46,14 @@ enum picture_format picture_format(const uint8_t *data, size_t size)
 	return PICTURE_UNKNOWN;
 }
 
+int picture_unknown(size_t size)
+{
+	return error(
+		STATUS_DATA, size ? "not a JPEG, PNG, PPM (P6) or PGM (P5) file: convert it or "
+				    "leave it out"
+				  : "the file is empty");
+}
+
 int picture_decode(struct picture *out, const uint8_t *data, size_t size)
 {
 	switch (picture_format(data, size)) {
@@ -51,9 +64,7 @@ int picture_decode(struct picture *out, const uint8_t *data, size_t size)
 	case PICTURE_PNM:
 		return picture_decode_pnm(out, data, size);
 	default:
-		return error(STATUS_DATA, size ? "not a JPEG, PNG, PPM (P6) or PGM (P5) file: "
-						 "convert it or leave it out"
-					       : "the file is empty");
+		return picture_unknown(size);
 	}
 }
 
@@ -84,29 +95,39 @@ static int64_t header_number(struct header *h)
 	return digits && digits <= 9 ? value : -1;
 }
 
-int picture_decode_pnm(struct picture *out, const uint8_t *data, size_t size)
+int picture_pnm_header(struct pnm_header *out, const uint8_t *data, size_t size)
 {
 	struct header h = {data, size, 2};
-	int64_t width = header_number(&h), height = header_number(&h), top = header_number(&h);
-	int64_t channels = data[1] == '6' ? 3 : 1, pixels;
-	uint8_t level[256];
 
-	if (width < 1 || height < 1 || top < 1 || top > 65535)
+	out->width = header_number(&h);
+	out->height = header_number(&h);
+	out->top = header_number(&h);
+	out->channels = data[1] == '6' ? 3 : 1;
+	if (out->width < 1 || out->height < 1 || out->top < 1 || out->top > 65535)
 		return error(STATUS_DATA, "damaged PPM or PGM header");
-	if (top > 255)
+	if (out->top > 255)
 		return error(
 			STATUS_DATA, "PPM or PGM of more than 8 bits: convert it to 8 bits first");
-	TRY(picture_room(out, height, width));
-	pixels = height * width;
-	h.at++; /* one white space */
-	if (h.at > size || size - h.at < (size_t)(pixels * channels))
+	TRY(picture_sides(out->height, out->width));
+	out->at = h.at + 1; /* one white space */
+	if (out->at > size || size - out->at < (size_t)(out->height * out->width * out->channels))
 		return error(STATUS_DATA, "truncated PPM or PGM: %lld bytes of pixels wanted",
-			(long long)(pixels * channels));
+			(long long)(out->height * out->width * out->channels));
+	return 0;
+}
+
+int picture_decode_pnm(struct picture *out, const uint8_t *data, size_t size)
+{
+	struct pnm_header h;
+	uint8_t level[256];
+
+	TRY(picture_pnm_header(&h, data, size));
+	TRY(picture_room(out, h.height, h.width));
 	for (int i = 0; i < 256; i++)
-		level[i] = (uint8_t)(i >= top ? 255 : rint((double)i / (double)top * 255));
-	for (int64_t i = 0; i < pixels; i++)
+		level[i] = (uint8_t)(i >= h.top ? 255 : rint((double)i / (double)h.top * 255));
+	for (int64_t i = 0; i < h.height * h.width; i++)
 		for (int c = 0; c < 3; c++)
 			out->pixels[3 * i + c] =
-				level[data[h.at + i * channels + (channels == 3 ? c : 0)]];
+				level[data[h.at + i * h.channels + (h.channels == 3 ? c : 0)]];
 	return 0;
 }
