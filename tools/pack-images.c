@@ -1,9 +1,10 @@
-/* Images in folders, lists, CIFAR-100 batches and packed files into one `images` file. */
+/* Images in folders, lists, archives, CIFAR-100 batches and packed files into one `images` file. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "lib/base/error.h"
 #include "lib/cli/cli.h"
+#include "lib/data/archive.h"
 #include "lib/data/pack.h"
 #include "lib/data/strip.h"
 #include "lib/data/subset.h"
@@ -12,8 +13,10 @@ struct settings {
 	char **inputs;
 	int input_count;
 	const char *output, *holdout_output, *classes, *split, *show, *augment;
+	const char *labels, *parts;
 	enum source_format format;
 	enum pack_store store;
+	enum pack_check check;
 	struct share share;
 	int64_t holdout, size, skip_damaged;
 	int no_labels, shared;
@@ -32,12 +35,18 @@ enum {
 	OPTION_SPLIT,
 	OPTION_SHOW,
 	OPTION_AUGMENT,
+	OPTION_CHECK,
+	OPTION_LABELS,
+	OPTION_PARTS,
 };
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0, "Write the packed images there"},
 	{"format", OPTION_FORMAT, "NAME", 0,
-		"What the inputs are: auto, folder, list, cifar100 or hdf5 (default: auto)"},
+		"What the inputs are: auto, folder, list, tar, cifar100 or hdf5 (default: auto)"},
+	{"labels", OPTION_LABELS, "LIST", 0, "Classes of an archive's images: lines 'FILE CLASS'"},
+	{"parts", OPTION_PARTS, "FOLDER", 0,
+		"Keep an archive's part files there (default: OUTPUT.parts, removed at the end)"},
 	{"classes", OPTION_CLASSES, "LIST", 0,
 		"Take these classes, one a line, in this order; numbers in a list of images count "
 		"its lines from 0"},
@@ -51,6 +60,9 @@ static const struct argp_option options[] = {
 		"encoded (files as they are; default for files) or pixels (default for CIFAR)"},
 	{"size", OPTION_SIZE, "N", 0,
 		"With pixels: resize the short side to N and keep the central square"},
+	{"check", OPTION_CHECK, "HOW", 0,
+		"decode every image (default), or look at its structure alone: markers, header, "
+		"size"},
 	{"skip-damaged", OPTION_SKIP, "N", 0,
 		"Leave out up to N damaged images (default: 0); each is named"},
 	{"no-labels", OPTION_NO_LABELS, NULL, 0, "Images without classes, to be predicted"},
@@ -111,6 +123,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_AUGMENT:
 		s->augment = arg;
 		return 0;
+	case OPTION_CHECK:
+		s->check = cli_choice(state, "--check", arg, pack_checks);
+		return 0;
+	case OPTION_LABELS:
+		s->labels = arg;
+		return 0;
+	case OPTION_PARTS:
+		s->parts = arg;
+		return 0;
 	case ARGP_KEY_ARGS:
 		s->inputs = state->argv + state->next;
 		s->input_count = state->argc - state->next;
@@ -139,17 +160,28 @@ static const struct argp argp = {options, parse, "INPUT...",
 	"Pack images into one HDF5 file.\v"
 	"An INPUT is a folder of class folders, a list of lines 'path<TAB>class' or 'path label', "
 	"a "
-	"CIFAR-100 batch (train.bin) or a packed file; several are joined.\n\n"
+	"CIFAR-100 batch (train.bin) or a packed file; several are joined. Or it is one tar "
+	"archive, "
+	"of an archive a class as ImageNet's training set, of images as its validation set, or of "
+	"class folders; - with --format tar is one from a pipe.\n\n"
 	"  pack-images train -o train.h5 --split train\n"
 	"  pack-images cifar-100-binary/train.bin -o train.h5 --holdout 5000 --holdout-output "
 	"valid.h5\n"
 	"  pack-images train.h5 -o quarter.h5 --share 1/4 --seed 1\n"
-	"  pack-images train.h5 --show views.png --augment imagenet\n\n"
+	"  pack-images train.h5 --show views.png --augment imagenet\n"
+	"  pack-images ILSVRC2012_img_train.tar --classes data/imagenet100.txt -o train.h5\n"
+	"  pack-images ILSVRC2012_img_val.tar --labels val.txt -o val.h5\n\n"
+	"Of an archive, each inner one (or each thousand images) becomes a part file first; a run "
+	"that "
+	"was stopped goes on after the parts that are there.\n\n"
 	"--part I/N packs the I-th of N slices of what would be packed else, to be put together by "
 	"join-parts; --skip-damaged counts in each part, and part 1 writes what is held out."};
 
-static int inputs_note(struct collection *c)
+static int inputs_note(
+	struct collection *c, const struct settings *s, const struct archive_result *a)
 {
+	if (a->parts)
+		return provenance_note(&cli.provenance, s->inputs[0], a->hash);
 	for (int64_t i = 0; i < c->source_count; i++) {
 		const struct source *s = &c->sources[i];
 
@@ -171,11 +203,13 @@ static void progress_say(void *data, int64_t done)
 	progress_update(data, done, "%s", "");
 }
 
-static int pack(struct collection *c, const struct settings *s, const char *output)
+static int pack(
+	struct collection *c, const struct settings *s, enum pack_check check, const char *output)
 {
 	struct progress progress;
 	struct pack_settings p = {.store = s->store,
 		.size = s->size,
+		.check = check,
 		.skip_damaged = s->skip_damaged,
 		.threads = cli.threads,
 		.split = s->split,
@@ -238,15 +272,82 @@ static int show(const struct settings *s)
 	return status;
 }
 
-static int pack_both(struct collection *c, const struct settings *s)
+/* The one input that is an archive */
+static int find_archive(const struct settings *s, int *is_archive)
 {
-	struct collection rest = {0};
-	int status = 0;
+	enum source_format format = s->format;
+
+	*is_archive = 0;
+	for (int i = 0; i < s->input_count; i++) {
+		if (s->format == SOURCE_AUTO)
+			TRY(source_format_find(s->inputs[i], &format));
+		if (format == SOURCE_TAR && s->input_count > 1)
+			return error(STATUS_USAGE,
+				"%s: an archive is packed alone: join packed files afterwards",
+				s->inputs[i]);
+		*is_archive = format == SOURCE_TAR;
+	}
+	if (!*is_archive && (s->labels || s->parts))
+		return error(STATUS_USAGE, "--labels and --parts go with an archive");
+	if (*is_archive && s->output && !strcmp(s->output, "-") && !s->parts)
+		return error(STATUS_USAGE, "an archive to standard output needs --parts FOLDER");
+	if (*is_archive && cli.part.count)
+		return error(STATUS_USAGE, "an archive is packed whole, not by --part");
+	return 0;
+}
+
+static int add_archive(
+	struct collection *c, const struct settings *s, const char *parts, struct archive_result *r)
+{
+	struct progress progress;
+	struct archive_settings a = {.path = s->inputs[0],
+		.parts = parts,
+		.labels = s->labels,
+		.check = s->check,
+		.threads = cli.threads,
+		.skip_damaged = s->skip_damaged,
+		.on_damaged = damaged_say,
+		.on_progress = progress_say,
+		.data = &progress};
+	double start = cli_seconds(), seconds;
+
+	if (cli.dry_run)
+		return archive_list(c, &a, r);
+	progress_start(&progress, "reading", "images", 0, 0);
+	TRY(archive_pack(c, &a, r));
+	progress_end(&progress);
+	seconds = cli_seconds() - start + 1e-9;
+	cli_say("%s: %lld parts, %lld of them were there, %lld images read, %.1f MB, %.0f "
+		"images/s, "
+		"%.0f MB/s",
+		a.path, (long long)r->parts, (long long)r->parts_kept, (long long)r->images,
+		(double)r->bytes / 1e6, (double)r->images / seconds,
+		(double)r->bytes / 1e6 / seconds);
+	return 0;
+}
+
+static int add_inputs(
+	struct collection *c, const struct settings *s, const char *parts, struct archive_result *r)
+{
+	int is_archive;
 
 	if (s->classes)
 		TRY(collection_want(c, s->classes));
+	TRY(find_archive(s, &is_archive));
+	if (is_archive)
+		return add_archive(c, s, parts, r);
 	for (int i = 0; i < s->input_count; i++)
 		TRY(collection_add(c, s->inputs[i], s->format));
+	return 0;
+}
+
+static int pack_both(struct collection *c, const struct settings *s, struct archive_result *r)
+{
+	/* parts were checked when they were made */
+	enum pack_check check = r->parts ? PACK_UNCHECKED : s->check;
+	struct collection rest = {0};
+	int status = 0;
+
 	TRY(collection_finish(c));
 	if (s->holdout)
 		status = collection_holdout(c, s->holdout, cli.seed, &rest);
@@ -260,13 +361,29 @@ static int pack_both(struct collection *c, const struct settings *s)
 	if (!status && cli.dry_run)
 		status = counts_print(c, &rest);
 	else if (!status) {
-		status = inputs_note(c);
+		status = inputs_note(c, s, r);
 		if (!status)
-			status = pack(c, s, s->output);
+			status = pack(c, s, check, s->output);
 		if (!status && s->holdout && cli.part.index <= 1)
-			status = pack(&rest, s, s->holdout_output);
+			status = pack(&rest, s, check, s->holdout_output);
 	}
 	collection_release_rest(&rest);
+	return status;
+}
+
+static int pack_inputs(struct collection *c, const struct settings *s)
+{
+	struct archive_result r = {0};
+	char *parts = s->parts ? memory_string(s->parts)
+			       : memory_format("%s.parts", s->output ? s->output : "");
+	int status = parts ? add_inputs(c, s, parts, &r) : STATUS_SYSTEM;
+
+	if (!status)
+		status = pack_both(c, s, &r);
+	if (!status && !s->parts && !cli.dry_run)
+		archive_remove_parts(&(struct archive_settings){.parts = parts}, &r);
+	archive_release(&r);
+	free(parts);
 	return status;
 }
 
@@ -277,7 +394,7 @@ static int run(const struct settings *s)
 
 	collection_init(&c, !s->no_labels);
 	if (s->output || cli.dry_run)
-		status = pack_both(&c, s);
+		status = pack_inputs(&c, s);
 	collection_release(&c);
 	if (!status && s->show && !cli.dry_run)
 		status = show(s);

@@ -9,9 +9,10 @@
 #include <unistd.h>
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
+#include "lib/io/tar.h"
 #include "lib/io/utf8.h"
 
-const char *const source_formats[] = {"auto", "folder", "list", "cifar100", "hdf5", NULL};
+const char *const source_formats[] = {"auto", "folder", "list", "cifar100", "hdf5", "tar", NULL};
 
 struct class_node {
 	const char *name;
@@ -185,8 +186,7 @@ int collection_want(struct collection *c, const char *path)
 	return status;
 }
 
-/* What a path holds, by its kind, size and first bytes */
-static int format_find(const char *path, enum source_format *format)
+int source_format_find(const char *path, enum source_format *format)
 {
 	static const char signature[8] = "\x89HDF\r\n\x1a\n";
 	unsigned char head[4096];
@@ -209,6 +209,8 @@ static int format_find(const char *path, enum source_format *format)
 	fclose(f);
 	if (n >= sizeof(signature) && !memcmp(head, signature, sizeof(signature)))
 		*format = SOURCE_PACKED;
+	else if (tar_begins(head, n))
+		*format = SOURCE_TAR;
 	else if (n > 1 && st.st_size % CIFAR_RECORD == 0 && head[0] < CIFAR_COARSE &&
 		 head[1] < CIFAR_FINE)
 		*format = SOURCE_CIFAR100;
@@ -222,20 +224,27 @@ static int format_find(const char *path, enum source_format *format)
 	return 0;
 }
 
-int collection_add(struct collection *c, const char *path, enum source_format format)
+int collection_source(struct collection *c, const char *path, enum source_format format)
 {
 	struct source *grown, *s;
 
-	if (format == SOURCE_AUTO)
-		TRY(format_find(path, &format));
 	grown = memory_grow(c->sources, (size_t)c->source_count + 1, sizeof(*c->sources));
 	if (!grown)
 		return STATUS_SYSTEM;
 	c->sources = grown;
 	s = &c->sources[c->source_count++];
 	*s = (struct source){.format = format, .fd = -1, .path = memory_string(path)};
-	if (!s->path)
-		return STATUS_SYSTEM;
+	return s->path ? 0 : STATUS_SYSTEM;
+}
+
+int collection_add(struct collection *c, const char *path, enum source_format format)
+{
+	struct source *s;
+
+	if (format == SOURCE_AUTO)
+		TRY(source_format_find(path, &format));
+	TRY(collection_source(c, path, format));
+	s = &c->sources[c->source_count - 1];
 	switch (format) {
 	case SOURCE_FOLDER:
 		return add_folder(c, s);
@@ -279,7 +288,7 @@ static char **class_order(struct collection *c, int64_t *count)
 		order[i] = c->wanted ? c->wanted[i] : c->classes[i];
 	if (c->wanted)
 		return order;
-	if (sources_agree(c))
+	if (!c->sorted && sources_agree(c))
 		for (int64_t i = 0; i < first->class_count; i++)
 			order[i] = c->classes[first->classes[i]];
 	else
@@ -347,6 +356,17 @@ static int classes_settle(struct collection *c)
 	return 0;
 }
 
+/* By class, as bytes, then by path */
+static int item_order(const void *x, const void *y, void *classes)
+{
+	const struct item *a = x, *b = y;
+	int order = 0;
+
+	if (a->label != b->label)
+		order = strcmp(((char **)classes)[a->label], ((char **)classes)[b->label]);
+	return order ? order : image_path_order(a->name, b->name);
+}
+
 int collection_finish(struct collection *c)
 {
 	if (!c->source_count)
@@ -355,5 +375,7 @@ int collection_finish(struct collection *c)
 		TRY(classes_settle(c));
 	if (!c->count)
 		return error(STATUS_DATA, "%s: no images there", c->sources[0].path);
+	if (c->sorted)
+		qsort_r(c->items, (size_t)c->count, sizeof(*c->items), item_order, c->classes);
 	return 0;
 }

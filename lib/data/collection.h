@@ -14,8 +14,15 @@
 #include "lib/base/part.h"
 #include "lib/data/dataset.h"
 
-enum source_format { SOURCE_AUTO, SOURCE_FOLDER, SOURCE_LIST, SOURCE_CIFAR100, SOURCE_PACKED };
-/* "auto", "folder", "list", "cifar100", "hdf5", NULL */
+enum source_format {
+	SOURCE_AUTO,
+	SOURCE_FOLDER,
+	SOURCE_LIST,
+	SOURCE_CIFAR100,
+	SOURCE_PACKED,
+	SOURCE_TAR, /* is made into packed files first: archive.h */
+};
+/* "auto", "folder", "list", "cifar100", "hdf5", "tar", NULL */
 extern const char *const source_formats[];
 
 #define CIFAR_SIDE 32
@@ -51,6 +58,7 @@ struct collection {
 	char **wanted; /* --classes, or NULL */
 	int64_t wanted_count;
 	int labelled;
+	int sorted;	  /* classes and images by bytes, as in folders, however they came */
 	struct part part; /* which part of the images it is reduced to; count 0: all */
 	char part_of[80]; /* and of what, as in lib/io/join.h */
 };
@@ -60,8 +68,12 @@ void collection_release(struct collection *c);
 
 /* Reads a list of classes, one a line. STATUS_DATA: a class named twice, or none. Before adding. */
 int collection_want(struct collection *c, const char *path);
+/* What a path holds, by its kind, size and first bytes. STATUS_NOINPUT, STATUS_DATA. */
+int source_format_find(const char *path, enum source_format *format);
 /* STATUS_NOINPUT, STATUS_DATA with the path and what is wrong there. */
 int collection_add(struct collection *c, const char *path, enum source_format format);
+/* A source without a file of its own; items and classes are added by the caller. */
+int collection_source(struct collection *c, const char *path, enum source_format format);
 /* STATUS_DATA: no images; a wanted class that no input has. */
 int collection_finish(struct collection *c);
 
@@ -69,6 +81,8 @@ int collection_finish(struct collection *c);
 int64_t collection_class(struct collection *c, const char *name); /* its id; -1: out of memory */
 int collection_item(struct collection *c, int64_t label, int64_t index, const char *name);
 int source_class(struct collection *c, const char *name, int64_t *id); /* in the last source */
+int image_name(const char *name); /* whether it ends as image files do, and is not hidden */
+int image_path_order(const char *a, const char *b); /* by folder, then by name, both by bytes */
 int add_folder(struct collection *c, struct source *s);
 int add_list(struct collection *c, struct source *s);
 int add_cifar(struct collection *c, struct source *s);

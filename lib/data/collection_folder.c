@@ -44,12 +44,14 @@ static int paths_add(struct paths *p, char *path)
 	return 0;
 }
 
-static int is_image_name(const char *name)
+int image_name(const char *name)
 {
 	static const char *const endings[] = {
 		"jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp"};
-	const char *dot = strrchr(name, '.');
+	const char *slash = strrchr(name, '/'), *dot = strrchr(name, '.');
 
+	if ((slash ? slash[1] : name[0]) == '.')
+		return 0;
 	for (size_t i = 0; dot && i < sizeof(endings) / sizeof(endings[0]); i++)
 		if (!strcasecmp(dot + 1, endings[i]))
 			return 1;
@@ -76,7 +78,7 @@ static int folder_read(
 
 		if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0))
 			continue;
-		if (!S_ISDIR(st.st_mode) && !is_image_name(entry->d_name))
+		if (!S_ISDIR(st.st_mode) && !image_name(entry->d_name))
 			continue;
 		status = paths_add(S_ISDIR(st.st_mode) ? folders : files,
 			memory_format("%s%s%s", below, below[0] ? "/" : "", entry->d_name));
@@ -100,10 +102,8 @@ static int folder_walk(const char *root, const char *below, int depth, struct pa
 	return status;
 }
 
-/* By folder, then by file name, both by bytes */
-static int path_order(const void *x, const void *y)
+int image_path_order(const char *a, const char *b)
 {
-	const char *a = *(char *const *)x, *b = *(char *const *)y;
 	const char *end_a = strrchr(a, '/'), *end_b = strrchr(b, '/');
 	size_t na = end_a ? (size_t)(end_a - a) : 0, nb = end_b ? (size_t)(end_b - b) : 0;
 	int order = memcmp(a, b, na < nb ? na : nb);
@@ -111,6 +111,11 @@ static int path_order(const void *x, const void *y)
 	if (order || na != nb)
 		return order ? order : na < nb ? -1 : 1;
 	return strcmp(a + na, b + nb);
+}
+
+static int path_order(const void *x, const void *y)
+{
+	return image_path_order(*(char *const *)x, *(char *const *)y);
 }
 
 static int byte_order(const void *x, const void *y)

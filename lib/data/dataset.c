@@ -143,7 +143,21 @@ void dataset_close(struct dataset *d)
 	free(d->offset);
 	free(d->cache);
 	free(d->names);
+	free(d->path);
 	free(d);
+}
+
+int dataset_rest(struct dataset *d)
+{
+	if (!d->path && !(d->path = memory_string(h5_path(d->file))))
+		return STATUS_SYSTEM;
+	h5_close(&d->file);
+	free(d->labels);
+	free(d->class_names);
+	free(d->names);
+	d->labels = NULL;
+	d->class_names = d->names = NULL;
+	return 0;
 }
 
 static int stored_read(struct dataset *d, int64_t i, struct stored *s)
@@ -160,7 +174,10 @@ static int stored_read(struct dataset *d, int64_t i, struct stored *s)
 	}
 	s->data = s->own;
 	pthread_mutex_lock(&d->lock);
-	if (d->offset)
+	status = d->file ? 0 : h5_open(&d->file, d->path, "images");
+	if (status)
+		;
+	else if (d->offset)
 		status = h5_read(
 			d->file, "encoded", H5_U8, (int64_t)d->offset[i], (int64_t)s->size, s->own);
 	else

@@ -20,6 +20,7 @@ struct dataset {
 	char **class_names;	/* classes, or NULL */
 	uint64_t *offset;	/* count + 1 when encoded, else NULL */
 	uint8_t *cache;		/* all pixels or bytes, when they fit cache_bytes; else NULL */
+	char *path;		/* of a resting one, else NULL */
 	char **names;		/* count, or NULL; read at the first dataset_name */
 	int names_read;
 	pthread_mutex_t lock; /* around reads of the file */
@@ -31,6 +32,11 @@ struct dataset {
  */
 int dataset_open(struct dataset **d, const char *path, size_t cache_bytes);
 void dataset_close(struct dataset *d);
+/*
+ * Closes the file and forgets all but where its samples lie; dataset_stored opens it again. For those
+ * who hold many.
+ */
+int dataset_rest(struct dataset *d);
 /* Bytes of it that are kept in memory. */
 size_t dataset_bytes(const struct dataset *d);
 

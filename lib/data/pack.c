@@ -14,8 +14,10 @@
 #include "lib/data/decode.h"
 #include "lib/io/join.h"
 
-#define BLOCK 128
-#define CHUNK (64 << 10) /* bytes: small, for images are read in random order */
+#define BLOCK 128		 /* images */
+#define BLOCK_BYTES (32LL << 20) /* of packed inputs */
+#define JOB_KEEPS (1 << 20)	 /* bytes of a buffer from block to block */
+#define AWAKE 32		 /* files of sources that rest, open at a time */
 #define FILE_MAX (256LL << 20)
 
 struct job {
@@ -33,14 +35,14 @@ struct packer {
 	struct collection *c;
 	const struct pack_settings *s;
 	enum pack_store store;
-	struct h5 *file;
+	struct pack_file file;
 	struct job *jobs;
-	int64_t height, width; /* of all images, once known */
-	uint64_t *offset;
-	int32_t *labels;
-	const char **names;
 	struct pack_result *result;
+	struct dataset *awake[AWAKE];
+	int64_t woken;
 };
+
+const char *const pack_checks[] = {"decode", "structure", NULL};
 
 enum pack_store pack_store_of(const struct collection *c)
 {
@@ -111,30 +113,50 @@ static int cifar_load(const struct source *s, int64_t index, struct stored *out)
 	return 0;
 }
 
-/* The stored bytes as pixels; packed inputs were read before by one thread. */
-static int item_picture(
-	const struct packer *p, struct job *j, struct picture *scratch, struct picture *out)
+/* What messages about an item begin with; malloc'ed. */
+static char *item_path(const struct source *s, const struct item *item)
+{
+	if (s->format == SOURCE_PACKED)
+		return memory_format("%s: image %lld", s->path, (long long)item->index);
+	return item->name[0] == '/' ? memory_string(item->name)
+				    : memory_format("%s/%s", s->root, item->name);
+}
+
+/* The stored bytes; packed inputs were read before by one thread. */
+static int item_load(const struct packer *p, struct job *j)
 {
 	const struct source *s = &p->c->sources[j->item->source];
 	char *path;
 	int status;
 
 	if (s->format == SOURCE_PACKED)
-		return dataset_decode(s->data, j->item->index, &j->stored, scratch, out);
-	if (s->format == SOURCE_CIFAR100) {
-		TRY(cifar_load(s, j->item->index, &j->stored));
-		*out = (struct picture){CIFAR_SIDE, CIFAR_SIDE, j->stored.own, 0};
 		return 0;
-	}
-	path = j->item->name[0] == '/' ? memory_string(j->item->name)
-				       : memory_format("%s/%s", s->root, j->item->name);
-	if (!path)
-		return STATUS_SYSTEM;
-	status = file_load(path, &j->stored);
+	if (s->format == SOURCE_CIFAR100)
+		return cifar_load(s, j->item->index, &j->stored);
+	path = item_path(s, j->item);
+	status = path ? file_load(path, &j->stored) : STATUS_SYSTEM;
+	free(path);
+	return status;
+}
+
+/* A file's bytes, decoded where `out` is given and else as far as is asked for. */
+static int item_check(
+	const struct packer *p, struct job *j, struct picture *scratch, struct picture *out)
+{
+	const struct stored *b = &j->stored;
+	int status;
+	char *path;
+
+	if (out || p->s->check == PACK_DECODED)
+		status = picture_decode(scratch, b->data, b->size);
+	else
+		status = p->s->check == PACK_STRUCTURE ? picture_inspect(b->data, b->size) : 0;
+	if (out)
+		*out = *scratch;
 	if (!status)
-		status = error_context(
-			picture_decode(scratch, j->stored.data, j->stored.size), "%s", path);
-	*out = *scratch;
+		return 0;
+	path = item_path(&p->c->sources[j->item->source], j->item);
+	status = path ? error_context(status, "%s", path) : STATUS_SYSTEM;
 	free(path);
 	return status;
 }
@@ -180,24 +202,48 @@ static int job_run(
 	const struct packer *p, struct job *j, struct picture *scratch, struct view_work *work)
 {
 	const struct source *s = &p->c->sources[j->item->source];
-	struct picture picture;
+	struct picture picture = {CIFAR_SIDE, CIFAR_SIDE, NULL, 0};
+	int raw = s->format == SOURCE_CIFAR100 || (s->data && !s->data->offset);
 
-	TRY(item_picture(p, j, scratch, &picture));
-	if (p->store == PACK_PIXELS)
-		return as_pixels(p, j, &picture, work);
-	if (s->format == SOURCE_CIFAR100 || (s->data && !s->data->offset))
-		return as_png(j, &picture);
+	TRY(item_load(p, j));
 	j->out = (uint8_t *)j->stored.data;
 	j->size = j->stored.size;
-	return 0;
+	if (s->data && raw)
+		picture = (struct picture){s->data->height, s->data->width, NULL, 0};
+	if (raw)
+		picture.pixels = j->out;
+	else
+		TRY(item_check(p, j, scratch, p->store == PACK_PIXELS ? &picture : NULL));
+	if (p->store == PACK_PIXELS)
+		return as_pixels(p, j, &picture, work);
+	return raw ? as_png(j, &picture) : 0;
 }
 
 /* --- a block --- */
 
-/* Packed inputs are read here: all reading of HDF5 is one thread's. */
-static void block_read(struct packer *p, int64_t from, int64_t n)
+/* A source that rests takes the place of the one that was woken longest ago. */
+static int wake(struct packer *p, struct dataset *d)
 {
-	for (int64_t i = 0; i < n; i++) {
+	struct dataset **place = &p->awake[p->woken % AWAKE];
+
+	if (!d->path || d->file)
+		return 0;
+	if (*place)
+		TRY(dataset_rest(*place));
+	*place = d;
+	p->woken++;
+	return 0;
+}
+
+/*
+ * Packed inputs are read here: all reading of HDF5 is one thread's. Up to n images, fewer where they
+ * are large; returns how many.
+ */
+static int64_t block_read(struct packer *p, int64_t from, int64_t n)
+{
+	int64_t bytes = 0, i;
+
+	for (i = 0; i < n && bytes < BLOCK_BYTES; i++) {
 		struct job *j = &p->jobs[i];
 		struct source *s;
 
@@ -206,15 +252,23 @@ static void block_read(struct packer *p, int64_t from, int64_t n)
 		j->own = NULL;
 		s = &p->c->sources[j->item->source];
 		if (s->data)
+			j->status = wake(p, s->data);
+		if (s->data && !j->status)
 			j->status = dataset_stored(s->data, j->item->index, &j->stored);
 		if (j->status)
 			snprintf(j->message, sizeof(j->message), "%s", error_message());
+		else if (s->data)
+			bytes += (int64_t)j->stored.size;
 	}
+	return i;
 }
 
+/* Bytes that are only copied need no help. */
 static void block_run(struct packer *p, int64_t n)
 {
-#pragma omp parallel num_threads(p->s->threads > 0 ? p->s->threads : 1)
+	int copied = p->store == PACK_ENCODED && p->s->check == PACK_UNCHECKED;
+
+#pragma omp parallel num_threads(p->s->threads > 0 && !copied ? p->s->threads : 1)
 	{
 		struct view_work *work = view_work_new();
 		struct picture scratch = {0};
@@ -234,40 +288,16 @@ static void block_run(struct packer *p, int64_t n)
 	}
 }
 
-static int start_pixels(struct packer *p, const struct job *j)
+static int job_write(struct packer *p, const struct job *j)
 {
-	int64_t shape[4] = {-1, j->height, j->width, 3}, row = (int64_t)j->size;
-	struct h5_layout layout = {.chunk_rows = row < CHUNK ? CHUNK / row : 1,
-		.long_name = "RGB pixels",
-		.axes = "image row column channel"};
+	const struct pack_image image = {.data = j->out,
+		.size = j->size,
+		.height = j->height,
+		.width = j->width,
+		.name = j->item->name,
+		.label = j->item->label};
 
-	p->height = j->height;
-	p->width = j->width;
-	return h5_dataset(p->file, "pixels", H5_U8, 4, shape, &layout);
-}
-
-static int job_write(struct packer *p, struct job *j)
-{
-	struct pack_result *r = p->result;
-
-	if (p->store == PACK_PIXELS) {
-		if (!p->height)
-			TRY(start_pixels(p, j));
-		if (j->height != p->height || j->width != p->width)
-			return error(STATUS_DATA,
-				"%s: %lld x %lld pixels where the first image has %lld x %lld: use "
-				"--size, or --store encoded",
-				j->item->name, (long long)j->width, (long long)j->height,
-				(long long)p->width, (long long)p->height);
-		TRY(h5_write(p->file, "pixels", H5_U8, r->images, 1, j->out));
-	} else {
-		TRY(h5_write(p->file, "encoded", H5_U8, r->bytes, (int64_t)j->size, j->out));
-	}
-	p->labels[r->images] = j->item->label;
-	p->names[r->images] = j->item->name;
-	r->bytes += (int64_t)j->size;
-	p->offset[++r->images] = (uint64_t)r->bytes;
-	return 0;
+	return pack_file_add(&p->file, &image);
 }
 
 /* STATUS_DATA and nothing else is damage. */
@@ -289,92 +319,62 @@ static int block_write(struct packer *p, int64_t n)
 		}
 		free(j->own);
 		j->own = NULL;
+		if (j->stored.room > JOB_KEEPS) {
+			free(j->stored.own);
+			j->stored = (struct stored){0};
+		}
 	}
 	return status;
 }
 
 /* --- the file --- */
 
-static int pack_begin(struct packer *p)
+int pack_allows(int64_t damaged, int64_t skip)
 {
-	int64_t shape[1] = {-1};
-	struct h5_layout layout = {.chunk_rows = CHUNK,
-		.long_name = "image files, one after another",
-		.units = "bytes"};
-
-	TRY(part_mark(p->file, &p->c->part, "%s", p->c->part_of));
-	if (p->s->split)
-		TRY(h5_put_text(p->file, "split", p->s->split));
-	if (p->store == PACK_PIXELS)
+	if (damaged <= skip)
 		return 0;
-	return h5_dataset(p->file, "encoded", H5_U8, 1, shape, &layout);
-}
-
-static int pack_end(struct packer *p)
-{
-	struct collection *c = p->c;
-	int64_t n = p->result->images, offsets = n + 1;
-
-	if (p->result->damaged > p->s->skip_damaged)
-		return error(STATUS_DATA,
-			"%lld damaged images, %lld allowed: mend or remove them, or "
-			"--skip-damaged %lld",
-			(long long)p->result->damaged, (long long)p->s->skip_damaged,
-			(long long)p->result->damaged);
-	if (!n)
-		return error(STATUS_DATA, "no image is left");
-	if (p->store == PACK_ENCODED)
-		TRY(h5_put(p->file, "offset", H5_U64, 1, &offsets, p->offset));
-	if (c->labelled) {
-		TRY(h5_put(p->file, "labels", H5_I32, 1, &n, p->labels));
-		TRY(h5_put_strings(
-			p->file, "class_names", c->class_count, (const char *const *)c->classes));
-	}
-	TRY(h5_put_strings(p->file, "names", n, p->names));
-	if (p->s->provenance)
-		TRY(provenance_write(p->s->provenance, p->file));
-	return h5_commit(&p->file);
+	return error(STATUS_DATA,
+		"%lld damaged images, %lld allowed: mend or remove them, or --skip-damaged %lld",
+		(long long)damaged, (long long)skip, (long long)damaged);
 }
 
 static int pack_all(struct packer *p, const char *output)
 {
-	TRY(h5_create(&p->file, output, "images"));
-	TRY(pack_begin(p));
-	for (int64_t i = 0; i < p->c->count; i += BLOCK) {
-		int64_t n = p->c->count - i < BLOCK ? p->c->count - i : BLOCK;
+	struct collection *c = p->c;
 
-		block_read(p, i, n);
+	TRY(pack_file_begin(&p->file, output, p->store));
+	TRY(part_mark(p->file.file, &c->part, "%s", c->part_of));
+	if (p->s->split)
+		TRY(h5_put_text(p->file.file, "split", p->s->split));
+	for (int64_t i = 0, n; i < c->count; i += n) {
+		n = block_read(p, i, c->count - i < BLOCK ? c->count - i : BLOCK);
 		block_run(p, n);
 		TRY(block_write(p, n));
 		if (p->s->on_progress)
 			p->s->on_progress(p->s->data, i + n);
 	}
-	return pack_end(p);
+	TRY(pack_allows(p->result->damaged, p->s->skip_damaged));
+	p->result->images = p->file.count;
+	p->result->bytes = p->file.bytes;
+	return pack_file_end(
+		&p->file, c->labelled ? c->class_count : 0, c->classes, p->s->provenance);
 }
 
 int pack_write(struct collection *c, const struct pack_settings *s, const char *output,
 	struct pack_result *result)
 {
 	struct packer p = {.c = c, .s = s, .result = result};
-	size_t n = (size_t)c->count;
-	int status = STATUS_SYSTEM;
+	int status;
 
 	*result = (struct pack_result){0};
 	p.store = s->store == PACK_CHOOSE ? pack_store_of(c) : s->store;
 	p.jobs = memory_new(BLOCK, sizeof(*p.jobs));
-	p.offset = memory_new(n + 1, sizeof(*p.offset));
-	p.labels = memory_new(n + 1, sizeof(*p.labels));
-	p.names = memory_new(n + 1, sizeof(*p.names));
-	if (p.jobs && p.offset && p.labels && p.names)
-		status = pack_all(&p, output);
+	status = p.jobs ? pack_all(&p, output) : STATUS_SYSTEM;
 	for (int i = 0; p.jobs && i < BLOCK; i++) {
 		free(p.jobs[i].stored.own);
 		free(p.jobs[i].own);
 	}
-	h5_close(&p.file);
+	pack_file_release(&p.file);
 	free(p.jobs);
-	free(p.offset);
-	free(p.labels);
-	free(p.names);
 	return status;
 }

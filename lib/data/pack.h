@@ -6,14 +6,21 @@
 #define DATA_PACK_H
 
 #include "lib/data/collection.h"
+#include "lib/data/pack_file.h"
 #include "lib/io/provenance.h"
 
-enum pack_store { PACK_CHOOSE, PACK_ENCODED, PACK_PIXELS };
+/*
+ * How far images are looked at that are stored as they are: decoded, their markers and sizes
+ * (decode.h), or not at all (they were before).
+ */
+enum pack_check { PACK_DECODED, PACK_STRUCTURE, PACK_UNCHECKED };
+extern const char *const pack_checks[]; /* "decode", "structure", NULL */
 
 struct pack_settings {
 	enum pack_store store; /* PACK_CHOOSE: pixels when all inputs hold pixels */
 	int64_t size;	       /* pixels: short side, then the centre square; 0: as they are */
-	int64_t skip_damaged;  /* how many may be left out */
+	enum pack_check check;
+	int64_t skip_damaged; /* how many may be left out */
 	int threads;
 	const char *split; /* "train", ... or NULL */
 	const struct provenance *provenance;
@@ -28,11 +35,14 @@ struct pack_result {
 };
 
 /*
- * Every image is decoded, also where its bytes are stored as they are. Damaged ones are reported,
- * counted and left out; more than skip_damaged of them: STATUS_DATA after the last, and no output.
+ * Damaged images are reported, counted and left out; more than skip_damaged of them: STATUS_DATA
+ * after the last, and no output.
  */
 int pack_write(struct collection *c, const struct pack_settings *s, const char *output,
 	struct pack_result *result);
+
+/* STATUS_DATA, and what to do, where that many damaged ones are too many. */
+int pack_allows(int64_t damaged, int64_t skip);
 
 /* What PACK_CHOOSE chooses. */
 enum pack_store pack_store_of(const struct collection *c);

@@ -180,6 +180,11 @@ int provenance_file(struct provenance *p, const char *path)
 	return add_input(p, path, hash);
 }
 
+int provenance_note(struct provenance *p, const char *path, const char *hash)
+{
+	return p->off ? 0 : add_input(p, path, hash);
+}
+
 /* A word as a shell would take it, appended. */
 static void put_word(FILE *f, const char *word)
 {

@@ -30,6 +30,8 @@ struct provenance {
 int provenance_input(struct provenance *p, struct h5 *in);
 /* The same for a file that is not ours: its SHA-256. */
 int provenance_file(struct provenance *p, const char *path);
+/* The same for one whose hash is known, of any kind: "xxh64:...". */
+int provenance_note(struct provenance *p, const char *path, const char *hash);
 /* Writes the chain and one more link into an output, before h5_commit. */
 int provenance_write(const struct provenance *p, struct h5 *out);
 /*
