@@ -92,18 +92,26 @@ STUDENTS_cifar100 := $D/cifar100/train.h5
 endif
 endif
 
-# ImageNet as a folder a class: all thousand classes, and the hundred of the subset.
+# ImageNet, all thousand classes and the hundred of the subset: from a folder a class where there is one,
+# else from the published archives, with the list of the validation set's labels (data/README.md).
 IMAGENETS := $(filter imagenet imagenet100,$(SCALE_SETS))
 CLASS_LIST_imagenet := data/imagenet1k.txt
 CLASS_LIST_imagenet100 := data/imagenet100.txt
+IMAGENET_TRAIN := $(or $(wildcard $(DATA)/imagenet/train),$(DATA)/ILSVRC2012_img_train.tar)
+IMAGENET_VAL := $(or $(wildcard $(DATA)/imagenet/val),$(DATA)/ILSVRC2012_img_val.tar)
+IMAGENET_LABELS := $(if $(filter %.tar,$(IMAGENET_VAL)),$(DATA)/ILSVRC2012_val_labels.txt)
+# $1 archive or folder, $2 its name in SOURCES
+verify_archive = $(if $(filter %.tar,$1),data/verify-data data/SOURCES $(DATA) $2)
 define imagenet_rules
 STUDENTS_$1 := $D/$1/train.h5
 VALID_$1 := $D/$1/test.h5
 TEST_$1 := $D/$1/test.h5
-$D/$1/train.h5: $(DATA)/imagenet/train $(CLASS_LIST_$1) $(BY) $(BIN)/pack-images
-	$$(Q)$$(RUN) $(BIN)/pack-images --format folder $$< --classes $(CLASS_LIST_$1) -o $$@
-$D/$1/test.h5: $(DATA)/imagenet/val $(CLASS_LIST_$1) $(BY) $(BIN)/pack-images
-	$$(Q)$$(RUN) $(BIN)/pack-images --format folder $$< --classes $(CLASS_LIST_$1) -o $$@
+$D/$1/train.h5: $(IMAGENET_TRAIN) $(CLASS_LIST_$1) $(BY) $(BIN)/pack-images
+	$$(call verify_archive,$$<,imagenet-train)
+	$$(Q)$$(RUN) $(BIN)/pack-images $$< --classes $(CLASS_LIST_$1) -o $$@
+$D/$1/test.h5: $(IMAGENET_VAL) $(CLASS_LIST_$1) $(IMAGENET_LABELS) $(BY) $(BIN)/pack-images
+	$$(call verify_archive,$$<,imagenet-val)
+	$$(Q)$$(RUN) $(BIN)/pack-images $$< --classes $(CLASS_LIST_$1) $(IMAGENET_LABELS:%=--labels %) -o $$@
 endef
 $(foreach s,$(IMAGENETS),$(eval $(call imagenet_rules,$s)))
 
