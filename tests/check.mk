@@ -41,8 +41,8 @@ export ASAN_OPTIONS ?= intercept_tls_get_addr=0
 .PHONY: test-cluster test-cluster-full
 test-cluster: all ## `make CLUSTER=slurm table2` on a Slurm that the test starts
 	prove -v --timer tests/cluster/stages.t tests/cluster/pipeline.t
-test-cluster-full: test-cluster
-	prove -v --timer tests/cluster/ends.t
+test-cluster-full: all
+	prove -v --timer tests/cluster/stages.t tests/cluster/ends.t
 	SCALE=tiny prove -v --timer tests/cluster/pipeline.t
 
 .PHONY: test-full test-long test-asan test-asan-clang test-valgrind fuzz
