@@ -174,7 +174,7 @@ for k in range(1, 6): z[np.arange(n), (y + k) % 48] = 2'
 @test "refusals" {
 	init-weights --arch pmamba-micro-t --depth 2 --classes 7 -o run-w.h5
 	expect 65 eval-cls --weights run-w.h5 --data test.h5
-	message 'test.h5 has 48 classes, run-w.h5 7'
+	message 'run-w.h5: its head is (7, 32), (48, 32) wanted for the 48 classes of test.h5'
 	expect 64 eval-cls --data test.h5
 	expect 64 eval-cls --weights w.h5 --score w.h5 --data test.h5
 	expect 64 eval-cls --score w.h5 --best w.h5 --data test.h5

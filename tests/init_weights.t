@@ -106,7 +106,7 @@ setup()
 	local run='--method task --batch 16 --set lr=3e-3 -q'
 	expect 0 distill-step --init a.h5 --data data.h5 --epochs 1 $run -o run1.h5
 	expect 65 distill-step --init run1.h5 --data few.h5 --epochs 1 $run -o run2.h5
-	message 'has 5 classes, the network 48'
+	message 'its head is (48, 32), (5, 32) wanted for the 5 classes'
 	expect 0 init-weights --from run1.h5 --classes 5 -o run2.h5
 	expect 0 distill-step --init run2.h5 --data few.h5 --epochs 4 $run -o run3.h5
 	expect 0 eval-cls --weights run3.h5 --data few.h5 --min 25

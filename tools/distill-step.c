@@ -230,12 +230,8 @@ static int check_classes(const struct training *r, const struct network_config *
 	const char *paths[] = {r->o->data, r->o->valid};
 
 	for (int i = 0; i < 2; i++)
-		if (sets[i] && sets[i]->classes != c->classes)
-			return error(STATUS_DATA,
-				"%s has %lld classes, the network %lld: make it with --classes "
-				"%lld",
-				paths[i], (long long)sets[i]->classes, (long long)c->classes,
-				(long long)sets[i]->classes);
+		if (sets[i])
+			TRY(weights_check_classes(r->o->init, c, paths[i], sets[i]->classes));
 	return 0;
 }
 

@@ -154,9 +154,8 @@ static int judge(const struct options *o, const struct settings *s, const struct
 	h5_close(&f);
 	j->config = n->config;
 	j->parameters = model_parameters(n->model, 0);
-	if (!status && data->classes && data->classes != n->config.classes)
-		status = error(STATUS_DATA, "%s has %lld classes, %s %lld", o->data,
-			(long long)data->classes, path, (long long)n->config.classes);
+	if (!status && data->classes)
+		status = weights_check_classes(path, &n->config, o->data, data->classes);
 	if (!status)
 		status = evaluator_new(&e, n, o->batch, d);
 	if (!status)

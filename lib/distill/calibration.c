@@ -177,6 +177,7 @@ int calibration_load(struct calibration *c, struct h5 *f)
 			"%s: calibrated %s standardisation, this run asks for the opposite: "
 			"calibrate again with the same settings",
 			h5_path(f), standardise ? "with" : "without");
+	TRY(weights_match(m, GROUP_MAP, GROUP_TEACHER, f, "", "the map between these networks"));
 	for (int i = 0; i < m->count; i++)
 		if (m->params[i]->group == GROUP_MAP || m->params[i]->group == GROUP_TEACHER)
 			TRY(weights_get(m, m->params[i], f, ""));

@@ -3,6 +3,7 @@
 #include "lib/base/memory.h"
 #include "lib/distill/subclone_internal.h"
 #include "lib/models/positions.h"
+#include "lib/models/weights.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -205,11 +206,12 @@ static int check(const struct work *w)
 			a->family != NETWORK_DEIT ? a->arch : b->arch);
 	if (s->family == NETWORK_DEIT || s->family == NETWORK_VIDEOMAMBA)
 		return error(STATUS_DATA, "subcloning into %s is not known", s->arch);
-	if (a->dim != b->dim || a->depth != b->depth || a->image != b->image ||
-		a->patch != b->patch || a->classes != b->classes || a->mlp_ratio != b->mlp_ratio ||
-		a->distilled != b->distilled)
-		return error(STATUS_DATA, "the teachers before (%s) and after (%s) differ in shape",
-			b->arch, a->arch);
+	TRY(error_context(networks_match(w->before, "the one before", w->after, "the one after"),
+		"the teachers before (%s) and after (%s) differ", b->arch, a->arch));
+	if (a->image != b->image || a->heads != b->heads)
+		return error(STATUS_DATA,
+			"the teachers before (%s) and after (%s) differ in input or heads", b->arch,
+			a->arch);
 	return 0;
 }
 

@@ -266,6 +266,27 @@ static int read_names(struct network_config *c, json_t *o)
 		family ? family : "");
 }
 
+/* A setting that this version does not know may mean another network. */
+static int known_fields(json_t *o)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(o, key, value)
+	{
+		size_t i = 0;
+
+		while (i < N_FIELDS && strcmp(fields[i].name, key))
+			i++;
+		if (i == N_FIELDS && strcmp(key, "arch") && strcmp(key, "family"))
+			return error(STATUS_DATA,
+				"config: setting '%.40s' is not known to this version: use the one "
+				"that wrote it",
+				key);
+	}
+	return 0;
+}
+
 int network_config_read(struct network_config *c, const char *json)
 {
 	json_error_t e;
@@ -278,6 +299,8 @@ int network_config_read(struct network_config *c, const char *json)
 		return error(STATUS_DATA, "config is not a JSON object");
 	}
 	status = read_names(c, o);
+	if (!status)
+		status = known_fields(o);
 	for (size_t i = 0; i < N_FIELDS && !status; i++)
 		status = read_field(c, &fields[i], json_object_get(o, fields[i].name));
 	json_decref(o);

@@ -132,6 +132,14 @@ static void compare(struct differences *d, struct h5 *f, const char *prefix, con
 			shape_text(p->dims, p->shape));
 }
 
+static void compare_all(struct differences *d, const struct model *m, int first, int last,
+	struct h5 *f, const char *prefix)
+{
+	for (int i = 0; i < m->count; i++)
+		if (m->params[i]->group >= first && m->params[i]->group <= last)
+			compare(d, f, prefix, m->params[i]);
+}
+
 static int superfluous(
 	struct differences *d, const struct network *n, struct h5 *f, const char *prefix)
 {
@@ -153,17 +161,71 @@ static int superfluous(
 	return 0;
 }
 
+static int refuse(const struct differences *d, struct h5 *f, const char *what)
+{
+	return d->count ? error(STATUS_DATA, "%s does not hold %s: %s%s", h5_path(f), what, d->text,
+				  d->count > LISTED ? "; and more" : "")
+			: 0;
+}
+
+int weights_match(const struct model *m, int first, int last, struct h5 *f, const char *prefix,
+	const char *what)
+{
+	struct differences d = {.count = 0};
+
+	compare_all(&d, m, first, last, f, prefix);
+	return refuse(&d, f, what);
+}
+
+int networks_match(
+	const struct network *a, const char *here, const struct network *b, const char *there)
+{
+	struct differences d = {.count = 0};
+
+	for (int i = 0; i < a->model->count; i++) {
+		const struct param *p = a->model->params[i], *q = model_find(b->model, p->name);
+
+		if (!q)
+			differ(&d, "%s %s is missing in %s", p->name, shape_text(p->dims, p->shape),
+				there);
+		else if (p->dims != q->dims ||
+			 memcmp(p->shape, q->shape, p->dims * sizeof(*p->shape)))
+			differ(&d, "%s is %s in %s, %s in %s", p->name,
+				shape_text(p->dims, p->shape), here, shape_text(q->dims, q->shape),
+				there);
+	}
+	for (int i = 0; i < b->model->count; i++) {
+		const struct param *q = b->model->params[i];
+
+		if (!model_find(a->model, q->name))
+			differ(&d, "%s %s is missing in %s", q->name, shape_text(q->dims, q->shape),
+				here);
+	}
+	return d.count ? error(STATUS_DATA, "%s%s", d.text, d.count > LISTED ? "; and more" : "")
+		       : 0;
+}
+
+int weights_check_classes(
+	const char *weights, const struct network_config *c, const char *data, int64_t classes)
+{
+	int64_t here[2] = {c->classes, network_out_dim(c)}, wanted[2] = {classes, here[1]};
+
+	if (c->classes == classes)
+		return 0;
+	return error(STATUS_DATA,
+		"%s: its head is %s, %s wanted for the %lld classes of %s: make it with --classes "
+		"%lld",
+		weights, shape_text(2, here), shape_text(2, wanted), (long long)classes, data,
+		(long long)classes);
+}
+
 int weights_load(struct network *n, struct h5 *f, const char *prefix)
 {
 	struct differences d = {.count = 0};
 
-	for (int i = 0; i < n->model->count; i++)
-		if (n->model->params[i]->group == 0)
-			compare(&d, f, prefix, n->model->params[i]);
+	compare_all(&d, n->model, 0, 0, f, prefix);
 	TRY(superfluous(&d, n, f, prefix));
-	if (d.count)
-		return error(STATUS_DATA, "%s does not hold %s: %s%s", h5_path(f), n->config.arch,
-			d.text, d.count > LISTED ? "; and more" : "");
+	TRY(refuse(&d, f, n->config.arch));
 	for (int i = 0; i < n->model->count; i++)
 		if (n->model->params[i]->group == 0)
 			TRY(weights_get(n->model, n->model->params[i], f, prefix));

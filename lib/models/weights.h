@@ -25,6 +25,18 @@ int weights_config(struct h5 *f, struct network_config *c);
  */
 int weights_load(struct network *n, struct h5 *f, const char *prefix);
 
+/*
+ * Names and shapes of the groups first to last alone, listed as weights_load does; `what` is what the
+ * file was to hold. networks_match: those of two networks, which the message calls here and there.
+ */
+int weights_match(const struct model *m, int first, int last, struct h5 *f, const char *prefix,
+	const char *what);
+int networks_match(
+	const struct network *a, const char *here, const struct network *b, const char *there);
+/* STATUS_DATA, with both shapes of the head, when data have another number of classes. */
+int weights_check_classes(
+	const char *weights, const struct network_config *c, const char *data, int64_t classes);
+
 /* `arch`, `config`, and every parameter and buffer of group 0. */
 int weights_save(const struct network *n, struct h5 *f);
 int weights_save_config(const struct network_config *c, struct h5 *f);

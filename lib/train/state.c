@@ -174,6 +174,9 @@ static int check_run(const struct trainer *t, struct h5 *f)
 		      : STATUS_SYSTEM;
 	free(ours);
 	free(theirs);
+	if (!status)
+		status = weights_match(
+			t->student->model, 0, 0, f, "weight:", t->student->config.arch);
 	return status ? status : check_files(t, f);
 }
 
