@@ -3,12 +3,17 @@
 
 #define SMALL 16384 /* elements below which one thread is faster */
 
+static int counts(int32_t label, int64_t n)
+{
+	return label >= 0 && label < n;
+}
+
 static real row_loss(int64_t n, const real *x, const real *target, const int32_t *label, real lse)
 {
 	real sum = 0;
 
 	if (!target)
-		return *label < 0 ? 0 : lse - x[*label];
+		return counts(*label, n) ? lse - x[*label] : 0;
 #pragma omp simd reduction(+ : sum)
 	for (int64_t c = 0; c < n; c++)
 		sum += target[c] * (lse - x[c]);
@@ -40,8 +45,9 @@ static void logits_back(int64_t n, real *dx, int acc, const real *x, const real 
 		for (int64_t c = 0; c < n; c++)
 			dx[c] = 0;
 	if (!target) {
-		total = *label >= 0;
-		dx[*label >= 0 ? *label : 0] -= scale * total;
+		total = counts(*label, n);
+		if (total)
+			dx[*label] -= scale;
 	} else {
 #pragma omp simd reduction(+ : total)
 		for (int64_t c = 0; c < n; c++) {

@@ -18,8 +18,36 @@ static int64_t source(const struct dwconv1d *p, const int32_t *segments, int64_t
 	return i + shift;
 }
 
+/* The row that tap j reads for row i, of x or before it; NULL: none. */
+static const real *tap_row(const struct dwconv1d *p, const real *x, const int32_t *segments,
+	const real *window, int64_t i, int j)
+{
+	int64_t from = source(p, segments, i, j), before = i % p->len + j;
+
+	if (from >= 0)
+		return x + from * p->dim;
+	if (window && before < TAPS - 1)
+		return window + (i / p->len * (TAPS - 1) + before) * p->dim;
+	return NULL;
+}
+
+/* Rows move up from the first on, so that none is overwritten before it is read. */
+static void window_advance(const struct dwconv1d *p, real *window, const real *x)
+{
+	int64_t E = p->dim, last = TAPS - 1;
+
+	for (int64_t b = 0; b < p->batch; b++)
+		for (int64_t j = 0; j < last; j++) {
+			int64_t t = p->len - last + j;
+			const real *from = t >= 0 ? x + (b * p->len + t) * E
+						  : window + (b * last + j + p->len) * E;
+
+			memcpy(window + (b * last + j) * E, from, E * sizeof(*window));
+		}
+}
+
 void dwconv1d_forward(const struct dwconv1d *p, real *u, real *c, const real *x, const real *weight,
-	const real *bias, const int32_t *segments)
+	const real *bias, const int32_t *segments, real *window)
 {
 	int64_t E = p->dim;
 
@@ -29,18 +57,20 @@ void dwconv1d_forward(const struct dwconv1d *p, real *u, real *c, const real *x,
 
 		memcpy(ci, bias, E * sizeof(*ci));
 		for (int j = 0; j < TAPS; j++) {
-			int64_t from = source(p, segments, i, j);
+			const real *row = tap_row(p, x, segments, window, i, j);
 
-			if (from < 0)
+			if (!row)
 				continue;
 #pragma omp simd
 			for (int64_t e = 0; e < E; e++)
-				ci[e] += weight[e * TAPS + j] * x[from * E + e];
+				ci[e] += weight[e * TAPS + j] * row[e];
 		}
 #pragma omp simd
 		for (int64_t e = 0; e < E; e++)
 			ui[e] = vsilu(ci[e]);
 	}
+	if (window)
+		window_advance(p, window, x);
 }
 
 /* dc (b L, E) of every row. */

@@ -52,6 +52,15 @@ static __device__ __forceinline__ void take_input(window<V> &w, const T *x, int6
 		load_pack<V>(w.v[LAST], x + (row + t) * dim);
 }
 
+/* The newest token is one before the row. */
+template <int V> static __device__ __forceinline__ void take_before(window<V> &w, const float *at)
+{
+	w.segment[LAST] = 0;
+#pragma unroll
+	for (int i = 0; i < V; i++)
+		w.v[LAST][i] = at[i];
+}
+
 /* dc of token t */
 template <int V, typename T>
 static __device__ __forceinline__ void take_gradient(window<V> &w, const T *du, const T *c,
@@ -71,7 +80,7 @@ static __device__ __forceinline__ void take_gradient(window<V> &w, const T *du, 
 template <typename TX, typename TU, int V>
 static __global__ void forward_kernel(struct dwconv1d p, TU *__restrict__ u, TU *__restrict__ c,
 	const TX *__restrict__ x, const float *__restrict__ weight, const float *__restrict__ bias,
-	const int32_t *segments, int stretches)
+	const int32_t *segments, const float *before, int stretches)
 {
 	int64_t e = ((int64_t)blockIdx.y * THREADS + threadIdx.x) * V;
 	int64_t row = blockIdx.x / stretches * p.len;
@@ -88,8 +97,11 @@ static __global__ void forward_kernel(struct dwconv1d p, TU *__restrict__ u, TU 
 		for (int j = 0; j < TAPS; j++)
 			w[j][v] = weight[(e + v) * TAPS + (p.mirrored ? LAST - j : j)];
 	}
-	for (int m = 0; m < LAST; m++)
+	for (int m = 0; m < LAST; m++) {
 		take_input<V>(in, x + e, row, t + first + m, p.len, p.dim, segments);
+		if (before && !t)
+			take_before<V>(in, before + (row / p.len * LAST + m) * p.dim + e);
+	}
 #pragma unroll 4
 	for (; t < end; t++) {
 		float sum[V], y[V];
@@ -170,6 +182,25 @@ static __global__ void backward_kernel(struct dwconv1d p, TX *__restrict__ dx, i
 		}
 }
 
+/* A thread a channel of a sample: it alone reads and writes the channel's window. */
+template <typename T>
+static __global__ void advance_window(struct dwconv1d p, float *window, const T *x)
+{
+	int64_t e = (int64_t)blockIdx.y * THREADS + threadIdx.x, len = p.len;
+	float *w = window + blockIdx.x * LAST * p.dim + e, next[LAST];
+
+	if (e >= p.dim)
+		return;
+	for (int64_t j = 0; j < LAST; j++) {
+		int64_t t = len - LAST + j;
+
+		next[j] = t >= 0 ? load(x, (blockIdx.x * len + t) * p.dim + e)
+				 : w[(j + len) * p.dim];
+	}
+	for (int64_t j = 0; j < LAST; j++)
+		w[j * p.dim] = next[j];
+}
+
 static int stretches_of(const struct dwconv1d *p)
 {
 	return (int)((p->len + STRETCH - 1) / STRETCH);
@@ -203,15 +234,21 @@ static unsigned groups_of(const struct dwconv1d *p, int together)
 	} while (0)
 
 void dwconv1d_forward_cuda(const struct dwconv1d *p, struct array u, struct array c, struct array x,
-	const float *weight, const float *bias, const int32_t *segments)
+	const float *weight, const float *bias, const int32_t *segments, float *window)
 {
 	unsigned rows = (unsigned)(p->batch * stretches_of(p));
 
 #define CALL(TX, TU, V)                                                                            \
 	forward_kernel<TX, TU, V><<<dim3(rows, groups_of(p, V)), THREADS, 0, cuda_stream>>>(*p,    \
-		(TU *)u.data, (TU *)c.data, (const TX *)x.data, weight, bias, segments,            \
+		(TU *)u.data, (TU *)c.data, (const TX *)x.data, weight, bias, segments, window,    \
 		stretches_of(p))
 	BY_PACK(x, u, p->dim, CALL);
+#undef CALL
+#define CALL(T)                                                                                    \
+	advance_window<<<dim3((unsigned)p->batch, groups_of(p, 1)), THREADS, 0, cuda_stream>>>(    \
+		*p, window, (const T *)x.data)
+	if (window)
+		BY_TYPE(x, CALL);
 #undef CALL
 }
 

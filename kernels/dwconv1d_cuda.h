@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 void dwconv1d_forward_cuda(const struct dwconv1d *p, struct array u, struct array c, struct array x,
-	const float *weight, const float *bias, const int32_t *segments);
+	const float *weight, const float *bias, const int32_t *segments, float *window);
 void dwconv1d_backward_cuda(const struct dwconv1d *p, struct array dx, int acc_x, float *dweight,
 	float *dbias, struct array du, struct array c, struct array x, const float *weight,
 	const int32_t *segments, float *work);

@@ -3,6 +3,7 @@
 #include "kernels/step.h"
 
 #define ROW_THREADS 128
+#define VOCABULARY_THREADS 512 /* of a long row */
 
 /* One block adds n values in order of strides and writes scale times the sum. */
 static __device__ void write_sum(float *y, const float *x, int64_t n, float scale)
@@ -92,6 +93,51 @@ void cross_entropy_cuda_backward(const struct cross_entropy *p, struct array dlo
 {
 	entropy_back<<<(unsigned)p->batch, ROW_THREADS, 0, cuda_stream>>>(
 		*p, dlogits, acc_l, dtarget, acc_t, dloss, log_sum, logits, target, step);
+}
+
+static __global__ void label_rows(struct cross_entropy p, float *log_sum, float *rows,
+	struct array logits, const int32_t *labels)
+{
+	int64_t from = blockIdx.x * p.classes;
+	float lse = row_log_sum(logits, from, p.classes, 1);
+	int32_t label = labels[blockIdx.x];
+
+	if (threadIdx.x)
+		return;
+	log_sum[blockIdx.x] = lse;
+	rows[blockIdx.x] =
+		label >= 0 && label < p.classes ? lse - value(logits, from + label) : 0;
+}
+
+void label_entropy_cuda(const struct cross_entropy *p, float *loss, float *log_sum, float *rows,
+	struct array logits, const int32_t *labels, const struct step *step)
+{
+	label_rows<<<(unsigned)p->batch, VOCABULARY_THREADS, 0, cuda_stream>>>(
+		*p, log_sum, rows, logits, labels);
+	mean_of_rows<<<1, 1024, 0, cuda_stream>>>(loss, rows, p->batch, 1, step);
+}
+
+static __global__ void label_back(struct cross_entropy p, struct array dlogits, int acc,
+	const float *dloss, const float *log_sum, struct array logits, const int32_t *labels,
+	const struct step *step)
+{
+	int64_t from = blockIdx.x * p.classes;
+	int32_t label = labels[blockIdx.x];
+	float scale = *dloss / step->divisor, lse = log_sum[blockIdx.x];
+
+	if (label < 0 || label >= p.classes)
+		scale = 0;
+	for (int64_t c = threadIdx.x; c < p.classes; c += blockDim.x)
+		set_value(dlogits, from + c,
+			scale * (expf(value(logits, from + c) - lse) - (c == label)), acc);
+}
+
+void label_entropy_cuda_backward(const struct cross_entropy *p, struct array dlogits, int acc,
+	const float *dloss, const float *log_sum, struct array logits, const int32_t *labels,
+	const struct step *step)
+{
+	label_back<<<(unsigned)p->batch, VOCABULARY_THREADS, 0, cuda_stream>>>(
+		*p, dlogits, acc, dloss, log_sum, logits, labels, step);
 }
 
 static __global__ void channel_rows(struct channel_ce p, int entropy, float *la, float *lb,

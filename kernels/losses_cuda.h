@@ -32,6 +32,13 @@ void cross_entropy_cuda_backward(const struct cross_entropy *p, struct array dlo
 	struct array dtarget, int acc_t, const float *dloss, const float *log_sum,
 	struct array logits, struct array target, const struct step *step);
 
+/* cross_entropy with labels instead of a target */
+void label_entropy_cuda(const struct cross_entropy *p, float *loss, float *log_sum, float *rows,
+	struct array logits, const int32_t *labels, const struct step *step);
+void label_entropy_cuda_backward(const struct cross_entropy *p, struct array dlogits, int acc,
+	const float *dloss, const float *log_sum, struct array logits, const int32_t *labels,
+	const struct step *step);
+
 /* entropy: kl_logits, else channel_ce */
 void channel_ce_cuda(const struct channel_ce *p, int entropy, float *loss, float *la, float *lb,
 	float *values, struct array a, struct array b, const struct step *step);

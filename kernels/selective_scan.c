@@ -74,13 +74,18 @@ static void advance(const struct walk *w, int64_t t, real *h)
 static void walk_forward(const struct walk *w, real *y)
 {
 	int64_t N = w->p->state;
-	real h[SCAN_STATE_MAX];
+	real h[SCAN_STATE_MAX], *state = w->in->state;
+
+	if (state)
+		state += (w->b * w->p->dim + w->e) * N;
 
 	for (int64_t t = 0; t < w->p->len; t++) {
 		int64_t i = token_at(w, t), q = w->p->param_at_scan ? i : t;
 		real sum = w->in->D[w->e] * w->in->u[at(w, i)];
 
-		if (starts(w, t))
+		if (state && !t)
+			memcpy(h, state, N * sizeof(*h));
+		else if (starts(w, t))
 			memset(h, 0, N * sizeof(*h));
 		advance(w, t, h);
 		for (int64_t n = 0; n < N; n++)
@@ -90,6 +95,8 @@ static void walk_forward(const struct walk *w, real *y)
 		else
 			y[at_y(w, i)] = sum;
 	}
+	if (state)
+		memcpy(state, h, N * sizeof(*h));
 }
 
 void selective_scan_forward(const struct selective_scan *p, real *y, const struct scan_inputs *in)

@@ -3,6 +3,31 @@
 #include "kernels/scan_plain.cuh"
 
 /* Grid: sample, channels, direction (1 if merged). */
+/* A channel's states of a walk in pieces, from the group's first on. */
+template <int NT>
+static __device__ void load_state(float *h, const struct channel<NT> &c,
+	const struct selective_scan &p, const struct scan_arrays &in, const struct walk &w)
+{
+	const float *from = in.state + (w.b * p.dim + c.e) * p.state + w.n0;
+
+#pragma unroll
+	for (int n = 0; n < NT; n++)
+		if (w.n0 + n < p.state)
+			h[n] = from[n];
+}
+
+template <int NT>
+static __device__ void store_state(const float *h, const struct channel<NT> &c,
+	const struct selective_scan &p, const struct scan_arrays &in, const struct walk &w)
+{
+	float *to = in.state + (w.b * p.dim + c.e) * p.state + w.n0;
+
+#pragma unroll
+	for (int n = 0; n < NT; n++)
+		if (w.n0 + n < p.state)
+			to[n] = h[n];
+}
+
 template <int NT, int HALF>
 static __global__ void __launch_bounds__(CHANNELS)
 	scan_forward(struct selective_scan p, struct array y, struct scan_arrays in, float *sum)
@@ -21,6 +46,8 @@ static __global__ void __launch_bounds__(CHANNELS)
 		w.k = passes.first + pass / passes.groups;
 		w.n0 = pass % passes.groups * NT;
 		channel_decay(&c, p, in, w.n0);
+		if (in.state)
+			load_state(h, c, p, in, w);
 		int64_t row = (p.merged ? w.b : w.b * p.directions + w.k) * L * E + c.e;
 
 		for (int t0 = 0; t0 < L; t0 += STRETCH) {
@@ -35,7 +62,7 @@ static __global__ void __launch_bounds__(CHANNELS)
 
 				if (t0 + j >= L)
 					break;
-				clear_if<NT>(s.start[j], h);
+				clear_if<NT>(s.start[j] && !in.state, h);
 				advance(h, c, s, j, u[j], delta[j]);
 #pragma unroll
 				for (int n = 0; n < NT; n++)
@@ -50,6 +77,8 @@ static __global__ void __launch_bounds__(CHANNELS)
 					write<HALF>(y, at, v, 0);
 			}
 		}
+		if (in.state && c.live)
+			store_state(h, c, p, in, w);
 	}
 }
 
@@ -64,7 +93,7 @@ static int use_set(const struct selective_scan &p, const struct scan_arrays &in,
 {
 	if (plain_alone < 0)
 		plain_alone = getenv("TRANSMAMBA_PLAIN_SCAN") != NULL;
-	return !plain_alone && scan_set_takes(p, in, backward);
+	return !plain_alone && !in.state && scan_set_takes(p, in, backward);
 }
 
 /* Carves work; returns floats. */

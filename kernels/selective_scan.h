@@ -18,6 +18,9 @@
  * where the segment changes, so that samples share a row. y (b, K, L, E) with tokens in place
  * (raster order), or (b, L, E), the sum over k, if merged; D u counts once for each direction.
  *
+ * state (b, E, N) or NULL, of one direction without segments, forward alone: h before the first step,
+ * overwritten with h after the last, so that a row may be walked in pieces.
+ *
  * Nothing is kept: backward recomputes. Gradients of u, r, B, C are set or added to (acc_*),
  * those of parameters are added to; NULL ones are not wanted. With a_n = exp(delta A_n):
  *
@@ -60,6 +63,7 @@ struct selective_scan {
 struct scan_inputs {
 	const real *u, *r, *beta, *A_log, *B, *C, *D, *direction_B;
 	const int32_t *order, *code, *segments;
+	real *state;
 };
 
 struct scan_grads {

@@ -6,7 +6,8 @@
  * step sizes (param_at_scan 0), or one alone without direction_B, and N of 8 or 16: four lanes walk
  * two channels (four, in the backward of one direction), each with a quarter of the states of all
  * directions, so that one set of exponentials serves all directions. With four directions tokens'
- * sums lie in shared memory, which bounds L (about 620); longer rows take the plain form.
+ * sums lie in shared memory, which bounds L (about 620); longer rows take the plain form, as does a walk in pieces
+ * (state).
  *
  * Exponentials are ex2.approx of A scaled by log2(e) (relative error 2^-22); softplus and its
  * derivative are series around them. Sums have a fixed order; bits do not depend on the number of
@@ -26,6 +27,7 @@ extern "C" {
 struct scan_arrays {
 	struct array u, r, beta, A_log, B, C, D, direction_B;
 	const int32_t *order, *code, *segments;
+	float *state;
 };
 
 /* data NULL: not wanted. Those of parameters are added to. */

@@ -29,6 +29,27 @@ static inline __attribute__((always_inline)) void step(const int G, int64_t N, r
 	}
 }
 
+/* The block's states of a walk in pieces: into h (N, BLOCK), or back. */
+static void load_state(const struct task *s, real *h)
+{
+	int64_t N = s->p->state;
+	const real *from = s->in->state + (s->b * s->p->dim + s->e0) * N;
+
+	for (int64_t e = 0; e < s->width; e++)
+		for (int64_t n = 0; n < N; n++)
+			h[n * BLOCK + e] = from[e * N + n];
+}
+
+static void store_state(const struct task *s, const real *h)
+{
+	int64_t N = s->p->state;
+	real *to = s->in->state + (s->b * s->p->dim + s->e0) * N;
+
+	for (int64_t e = 0; e < s->width; e++)
+		for (int64_t n = 0; n < N; n++)
+			to[e * N + n] = h[n * BLOCK + e];
+}
+
 static inline __attribute__((always_inline)) void walk_set(
 	const int G, const struct task *s, int64_t k0, real *out, const real *A)
 {
@@ -38,6 +59,8 @@ static inline __attribute__((always_inline)) void walk_set(
 	real delta[BLOCK] LANES = {0}, du[SET * BLOCK] LANES = {0}, y[SET * BLOCK] LANES = {0};
 
 	memset(h, 0, sizeof(h));
+	if (s->in->state)
+		load_state(s, h);
 	for (int64_t t = 0; t < s->p->len; t++) {
 		int64_t q = task_source(s, k0, t);
 
@@ -68,6 +91,8 @@ static inline __attribute__((always_inline)) void walk_set(
 			}
 		}
 	}
+	if (s->in->state)
+		store_state(s, h);
 }
 
 static void walk_task(const struct task *s, real *y)

@@ -72,12 +72,14 @@ __attribute__((unused)) static tensor case_constant(struct program *p, const cha
 #include "tests/op_cases_scan.h"
 #include "tests/op_cases_image.h"
 #include "tests/op_cases_input.h"
+#include "tests/op_cases_language.h"
 
 static const struct op_case *const case_tables[] = {
-	cases_dense, cases_scan, cases_image, cases_input};
+	cases_dense, cases_scan, cases_image, cases_input, cases_language};
 static const int case_counts[] = {sizeof(cases_dense) / sizeof(cases_dense[0]),
 	sizeof(cases_scan) / sizeof(cases_scan[0]), sizeof(cases_image) / sizeof(cases_image[0]),
-	sizeof(cases_input) / sizeof(cases_input[0])};
+	sizeof(cases_input) / sizeof(cases_input[0]),
+	sizeof(cases_language) / sizeof(cases_language[0])};
 
 /* A built, planned and filled program of one case. */
 struct case_run {

@@ -34,7 +34,7 @@ static void conv1d_fwd(const struct call *c, const struct run *r)
 {
 	(void)r;
 	dwconv1d_forward_cuda(c->params, array_out(c, 0), kept_of(c, 1), array_in(c, 0),
-		call_in(c, 1), call_in(c, 2), table_in(c, 3));
+		call_in(c, 1), call_in(c, 2), table_in(c, 3), call_in(c, 4));
 }
 
 static void conv1d_bwd(const struct call *c, const struct run *r)

@@ -54,6 +54,22 @@ static void cross_entropy_bwd(const struct call *c, const struct run *r)
 
 OP_ROW(cross_entropy);
 
+static void label_entropy_fwd(const struct call *c, const struct run *r)
+{
+	label_entropy_cuda(c->params, call_out(c, 0), call_out(c, 1), call_out(c, 2),
+		array_in(c, 0), table_in(c, 1), r->step);
+}
+
+static void label_entropy_bwd(const struct call *c, const struct run *r)
+{
+	if (array_dx(c, 0).data)
+		label_entropy_cuda_backward(c->params, array_dx(c, 0), call_acc(c, 0),
+			array_dy(c, 0).data, call_out(c, 1), array_in(c, 0), table_in(c, 1),
+			r->step);
+}
+
+OP_ROW(label_entropy);
+
 static void rows_fwd(const struct call *c, const struct run *r, int entropy)
 {
 	channel_ce_cuda(c->params, entropy, call_out(c, 0), call_out(c, 1), call_out(c, 2),

@@ -5,7 +5,7 @@ static struct scan_arrays arrays_of(const struct call *c)
 {
 	return (struct scan_arrays){array_in(c, 0), array_in(c, 1), array_in(c, 2), array_in(c, 3),
 		array_in(c, 4), array_in(c, 5), array_in(c, 6), array_in(c, 7), table_in(c, 9),
-		table_in(c, 10), table_in(c, 8)};
+		table_in(c, 10), table_in(c, 8), call_in(c, 11)};
 }
 
 static void scan_fwd(const struct call *c, const struct run *r)
@@ -30,7 +30,8 @@ static int64_t scan_work(const struct call *c, int backward)
 {
 	struct scan_arrays in = {.order = (const int32_t *)c->in[9],
 		.code = (const int32_t *)c->in[10],
-		.segments = (const int32_t *)c->in[8]};
+		.segments = (const int32_t *)c->in[8],
+		.state = (float *)c->in[11]};
 
 	return selective_scan_cuda_work(c->params, &in, array_out(c, 0).half, backward);
 }

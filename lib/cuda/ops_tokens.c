@@ -1,11 +1,26 @@
 #include "kernels/clip_rows_cuda.h"
 #include "kernels/concat_cuda.h"
 #include "kernels/elementwise_cuda.h"
+#include "kernels/embedding_cuda.h"
 #include "kernels/merge_patches_cuda.h"
 #include "kernels/tokens_cuda.h"
 #include "lib/cuda/cuda.h"
 
 #define OP_ROW(name) const struct op_impl cuda_##name = {#name, name##_fwd, name##_bwd, 0}
+
+static void embedding_fwd(const struct call *c, const struct run *r)
+{
+	embedding_cuda(c->params, array_out(c, 0), table_in(c, 0), array_in(c, 1));
+}
+
+static void embedding_bwd(const struct call *c, const struct run *r)
+{
+	if (call_dx(c, 1))
+		embedding_cuda_backward(
+			c->params, call_dx(c, 1), array_dy(c, 0), table_in(c, 0));
+}
+
+OP_ROW(embedding);
 
 static void insert_token_fwd(const struct call *c, const struct run *r)
 {

@@ -72,6 +72,23 @@ static void cross_entropy_bwd(const struct call *c, const struct run *r)
 const struct op_impl cpu_cross_entropy = {
 	"cross_entropy", cross_entropy_fwd, cross_entropy_bwd, NULL};
 
+static void label_entropy_fwd(const struct call *c, const struct run *r)
+{
+	cross_entropy_forward(c->params, call_out(c, 0), call_out(c, 1), call_out(c, 2),
+		call_in(c, 0), NULL, c->in[1]->data, r->step->divisor);
+}
+
+static void label_entropy_bwd(const struct call *c, const struct run *r)
+{
+	if (call_dx(c, 0))
+		cross_entropy_backward(c->params, call_dx(c, 0), call_acc(c, 0), NULL, 0,
+			call_dy(c, 0), call_out(c, 1), call_in(c, 0), NULL, c->in[1]->data,
+			r->step->divisor);
+}
+
+const struct op_impl cpu_label_entropy = {
+	"label_entropy", label_entropy_fwd, label_entropy_bwd, NULL};
+
 static void channel_ce_fwd(const struct call *c, const struct run *r)
 {
 	channel_ce_forward(c->params, call_out(c, 0), call_out(c, 1), call_out(c, 2),

@@ -14,7 +14,7 @@ static struct scan_inputs scan_inputs_of(const struct call *c)
 {
 	return (struct scan_inputs){call_in(c, 0), call_in(c, 1), call_in(c, 2), call_in(c, 3),
 		call_in(c, 4), call_in(c, 5), call_in(c, 6), call_in(c, 7), call_table(c, 9),
-		call_table(c, 10), call_table(c, 8)};
+		call_table(c, 10), call_table(c, 8), call_in(c, 11)};
 }
 
 static void scan_fwd(const struct call *c, const struct run *r)
@@ -81,7 +81,7 @@ const struct op_impl cpu_dwconv2d_silu = {"dwconv2d_silu", conv2d_fwd, conv2d_bw
 static void conv1d_fwd(const struct call *c, const struct run *r)
 {
 	dwconv1d_forward(c->params, call_out(c, 0), call_out(c, 1), call_in(c, 0), call_in(c, 1),
-		call_in(c, 2), call_table(c, 3));
+		call_in(c, 2), call_table(c, 3), call_in(c, 4));
 }
 
 static void conv1d_bwd(const struct call *c, const struct run *r)

@@ -1,12 +1,26 @@
 #include "lib/program/op.h"
 #include "kernels/clip_rows.h"
 #include "kernels/concat.h"
+#include "kernels/embedding.h"
 #include "kernels/merge_patches.h"
 #include "kernels/patches.h"
 #include "kernels/residual.h"
 #include "kernels/split.h"
 #include "kernels/tokens.h"
 #include "kernels/weighted_sum.h"
+
+static void embedding_fwd(const struct call *c, const struct run *r)
+{
+	embedding_forward(c->params, call_out(c, 0), c->in[0]->data, call_in(c, 1));
+}
+
+static void embedding_bwd(const struct call *c, const struct run *r)
+{
+	if (call_dx(c, 1))
+		embedding_backward(c->params, call_dx(c, 1), call_dy(c, 0), c->in[0]->data);
+}
+
+const struct op_impl cpu_embedding = {"embedding", embedding_fwd, embedding_bwd, NULL};
 
 static void insert_fwd(const struct call *c, const struct run *r)
 {

@@ -49,6 +49,8 @@ tensor patches(struct program *p, tensor image, int64_t k);
 /* (B, h*w, C) -> (B, ceil(h/2)*ceil(w/2), 4C): 2 x 2 blocks, zeros outside */
 tensor merge_patches(struct program *p, tensor x, int64_t height, int64_t width);
 
+/* ids int32 (B, L) or (B) and a table (V, C) -> (..., C); zeros for numbers outside the table */
+tensor embedding(struct program *p, tensor ids, tensor table);
 /* (B, L, C) and token (1, 1, C) -> (B, L + 1, C) with the token at index */
 tensor insert_token(struct program *p, tensor x, tensor token, int64_t index);
 /* (B, L, C) + rows (1, L, C) */
@@ -99,12 +101,13 @@ struct scan_settings {
 	real kappa;	      /* multiplier of the step's bias */
 	const int32_t *order; /* (K, L) token visited at each step */
 	const int32_t *code;  /* (K, L) step codes, with direction_B; else NULL */
+	tensor state;	      /* (B, E, N) to go on from and to leave behind, or NULL */
 };
 
 /*
  * u (B, L, E), r (B, L, E) step before bias and softplus, beta (E), A_log (E, N), Bm and C
  * (B, L, N), D (E), direction_B (5, N) or NULL -> (B, K, L, E), or (B, L, E) if merged; tokens in
- * raster order
+ * raster order. A row goes on from s->state only in PROGRAM_EVAL, one direction, without segments.
  */
 tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u, tensor r,
 	tensor beta, tensor A_log, tensor Bm, tensor C, tensor D, tensor direction_B,
@@ -116,6 +119,8 @@ tensor dwconv2d_silu(
 /* (B, L, E), weight (E, 1, 4), bias (E); mirrored: the kernel looks ahead instead of back */
 tensor dwconv1d_silu(
 	struct program *p, tensor x, tensor weight, tensor bias, int mirrored, tensor segments);
+/* The causal one, going on from the tokens of window (B, 3, E) and leaving its last ones there. */
+tensor dwconv1d_carried(struct program *p, tensor x, tensor weight, tensor bias, tensor window);
 
 /* y (B, K, L, E) or (B, L, E) times silu(z), z (B, L, E) */
 tensor gate(struct program *p, tensor y, tensor z);
@@ -143,6 +148,11 @@ tensor adapt(struct program *p, const struct adapt_settings *s, int n, const ten
 
 /* logits (B, C), target (B, C): sum over the batch / step.divisor */
 tensor cross_entropy(struct program *p, tensor logits, tensor target);
+/*
+ * logits (..., C), labels int32 (...): the same with a label a row; a label outside [0, C) counts
+ * nothing, so that step.divisor is the number of the others
+ */
+tensor label_entropy(struct program *p, tensor logits, tensor labels);
 /* T^2 KL(softmax(teacher/T) || softmax(student/T)), sum over the batch / step.divisor */
 tensor kl_logits(struct program *p, tensor student, tensor teacher, real temperature);
 /* H_T(a, b) over channels (method: RC loss), a, b (B, C): sum over the batch / step.divisor */

@@ -111,6 +111,32 @@ tensor cross_entropy(struct program *p, tensor logits, tensor target)
 		sizeof(s));
 }
 
+tensor label_entropy(struct program *p, tensor logits, tensor labels)
+{
+	struct cross_entropy s = {tensor_rows(logits), tensor_last(logits)};
+	tensor out[3];
+
+	if (program_failed(p))
+		return logits;
+	if (labels->type != TYPE_I32 || labels->dims != logits->dims - 1 ||
+		memcmp(labels->shape, logits->shape, labels->dims * sizeof(*labels->shape)))
+		return differ(p, "label_entropy", logits, labels);
+	out[0] = vector(p, 1);
+	out[1] = vector(p, s.batch);
+	out[2] = vector(p, s.batch);
+	return program_call(p,
+		&(struct call){.op = OP_label_entropy,
+			.n_in = 2,
+			.in = (tensor[]){logits, labels},
+			.n_out = 1,
+			.n_kept = 2,
+			.out = out,
+			.params = &s,
+			.reads_in = 1 | 2,
+			.reads_out = 2},
+		sizeof(s));
+}
+
 static tensor two_rows(struct program *p, enum op_id op, tensor a, tensor b, real temperature)
 {
 	struct channel_ce s = {tensor_rows(a), tensor_last(a), temperature};

@@ -49,6 +49,11 @@ static tensor scan_shapes(struct program *p, const struct scan_settings *s, cons
 	for (int i = 0; i < 9; i++)
 		if (!good[i])
 			return misfit(p, "selective_scan", names[i], in[i], u);
+	if (s->state && (!fits(s->state, 3, B, E, N, 0) || s->directions != 1 || in[8] ||
+				program_mode(p) != PROGRAM_EVAL))
+		return program_refuse(p,
+			"selective_scan: a state is (B, E, N), of one direction without segments, "
+			"and without backward");
 	if (s->directions < 1 || L > INT32_MAX || (!s->order && s->directions > 1) ||
 		(in[7] && !s->code))
 		return program_refuse(p,
@@ -77,13 +82,14 @@ tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u
 	tensor beta, tensor A_log, tensor Bm, tensor C, tensor D, tensor direction_B,
 	tensor segments)
 {
-	tensor in[11] = {u, r, beta, A_log, Bm, C, D, direction_B, segments}, y, bad;
+	tensor in[12] = {u, r, beta, A_log, Bm, C, D, direction_B, segments}, y, bad;
 	struct selective_scan k;
 
 	if (program_failed(p))
 		return u;
 	if ((bad = scan_shapes(p, s, in)) || (bad = scan_tables(p, s, u->shape[1], in + 9)))
 		return bad;
+	in[11] = s->state;
 	k = (struct selective_scan){u->shape[0], u->shape[1], u->shape[2], A_log->shape[1],
 		s->directions, s->param_at_scan, s->merged, s->kappa};
 	if (s->merged)
@@ -93,7 +99,7 @@ tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u
 			p, TYPE_REAL, 4, (int64_t[]){k.batch, k.directions, k.len, k.dim});
 	return program_call(p,
 		&(struct call){.op = OP_selective_scan,
-			.n_in = 11,
+			.n_in = 12,
 			.in = in,
 			.n_out = 1,
 			.out = &y,
@@ -135,8 +141,8 @@ tensor dwconv2d_silu(
 		sizeof(s));
 }
 
-tensor dwconv1d_silu(
-	struct program *p, tensor x, tensor weight, tensor bias, int mirrored, tensor segments)
+static tensor dwconv1d(struct program *p, tensor x, tensor weight, tensor bias, int mirrored,
+	tensor segments, tensor window)
 {
 	int64_t E = tensor_last(x);
 	struct dwconv1d s = {x->shape[0], x->shape[1], E, mirrored};
@@ -154,8 +160,8 @@ tensor dwconv1d_silu(
 	out[1] = program_tensor(p, TYPE_REAL, 3, x->shape);
 	return program_call(p,
 		&(struct call){.op = OP_dwconv1d_silu,
-			.n_in = 4,
-			.in = (tensor[]){x, weight, bias, segments},
+			.n_in = 5,
+			.in = (tensor[]){x, weight, bias, segments, window},
 			.n_out = 1,
 			.n_kept = 1,
 			.out = out,
@@ -164,6 +170,22 @@ tensor dwconv1d_silu(
 			.reads_out = 2,
 			.adds = 2 | 4},
 		sizeof(s));
+}
+
+tensor dwconv1d_silu(
+	struct program *p, tensor x, tensor weight, tensor bias, int mirrored, tensor segments)
+{
+	return dwconv1d(p, x, weight, bias, mirrored, segments, NULL);
+}
+
+tensor dwconv1d_carried(struct program *p, tensor x, tensor weight, tensor bias, tensor window)
+{
+	if (program_failed(p))
+		return x;
+	if (x->dims != 3 || program_mode(p) != PROGRAM_EVAL ||
+		!fits(window, 3, x->shape[0], DWCONV1D_WIDTH - 1, tensor_last(x), 0))
+		return misfit(p, "dwconv1d_carried", "window", window, x);
+	return dwconv1d(p, x, weight, bias, 0, NULL, window);
 }
 
 tensor gate(struct program *p, tensor y, tensor z)

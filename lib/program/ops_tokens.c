@@ -2,6 +2,7 @@
 #include "lib/base/memory.h"
 #include "kernels/clip_rows.h"
 #include "kernels/concat.h"
+#include "kernels/embedding.h"
 #include "kernels/merge_patches.h"
 #include "kernels/patches.h"
 #include "kernels/residual.h"
@@ -34,6 +35,32 @@ static tensor tokens_call(struct program *p, enum op_id op, tensor x, tensor oth
 			.params = s,
 			.adds = adds},
 		sizeof(*s));
+}
+
+tensor embedding(struct program *p, tensor ids, tensor table)
+{
+	struct embedding s = {ids->count, table->shape[0], tensor_last(table)};
+	int64_t shape[TENSOR_DIMS];
+	tensor y;
+
+	if (program_failed(p))
+		return ids;
+	if (ids->type != TYPE_I32 || ids->dims >= TENSOR_DIMS || table->dims != 2)
+		return program_refuse(p, "embedding: %s are no numbers of rows of %s",
+			shape_text(ids->dims, ids->shape), shape_text(table->dims, table->shape));
+	memcpy(shape, ids->shape, ids->dims * sizeof(*shape));
+	shape[ids->dims] = s.dim;
+	y = program_tensor(p, TYPE_REAL, ids->dims + 1, shape);
+	return program_call(p,
+		&(struct call){.op = OP_embedding,
+			.n_in = 2,
+			.in = (tensor[]){ids, table},
+			.n_out = 1,
+			.out = &y,
+			.params = &s,
+			.reads_in = 1,
+			.adds = 2},
+		sizeof(s));
 }
 
 tensor insert_token(struct program *p, tensor x, tensor token, int64_t index)
