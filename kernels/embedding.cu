@@ -51,8 +51,8 @@ static __global__ void embedding_back(
 
 			for (int w = 0; w < WARPS; w++)
 				for (unsigned bits = here[w]; bits; bits &= bits - 1)
-					sum += value(dy,
-						(from + w * 32 + __ffs(bits) - 1) * p.dim + e);
+					sum += value(
+						dy, (from + w * 32 + __ffs(bits) - 1) * p.dim + e);
 			dW[id * p.dim + e] = sum;
 		}
 	}

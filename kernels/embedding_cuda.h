@@ -9,8 +9,7 @@
 extern "C" {
 #endif
 
-void embedding_cuda(
-	const struct embedding *p, struct array y, const int32_t *ids, struct array W);
+void embedding_cuda(const struct embedding *p, struct array y, const int32_t *ids, struct array W);
 void embedding_cuda_backward(
 	const struct embedding *p, float *dW, struct array dy, const int32_t *ids);
 

@@ -6,7 +6,7 @@
  * closed forms of their layers.
  */
 #include "lib/base/error.h"
-#include "lib/models/network.h"
+#include "lib/models/language.h"
 #include "tests/tap.h"
 
 static int64_t block_of_mlp(int64_t d, int64_t hidden)
@@ -75,6 +75,14 @@ static int64_t vmamba_closed_form(const struct network_config *c)
 	return sum + 2 * d + c->classes * d + c->classes;
 }
 
+static int64_t mamba_closed_form(const struct network_config *c)
+{
+	int64_t d = c->dim, E = 2 * d, N = c->state, R = (d + 15) / 16;
+	int64_t mixer = 2 * d * E + 5 * E + E * (R + 2 * N) + R * E + E + E * N + E + E * d;
+
+	return c->classes * d + c->depth * (mixer + d) + d;
+}
+
 static int64_t closed_form(const struct network_config *c)
 {
 	switch (c->family) {
@@ -87,6 +95,8 @@ static int64_t closed_form(const struct network_config *c)
 		return vim_closed_form(c);
 	case NETWORK_VMAMBA:
 		return vmamba_closed_form(c);
+	case NETWORK_MAMBA:
+		return mamba_closed_form(c);
 	}
 	return -1;
 }
@@ -112,7 +122,7 @@ static void check_closed_forms(void)
 		for (int classes = 48; classes <= 1000; classes += 952)
 			for (int ratio = 0; ratio <= 4; ratio += 4) {
 				c.classes = classes;
-				if (c.family != NETWORK_DEIT)
+				if (c.family != NETWORK_DEIT && !network_reads_tokens(&c))
 					network_add_mlp(&c, ratio);
 				bad += count(&c) != closed_form(&c);
 			}
@@ -186,6 +196,28 @@ static const struct {
 	{"vim-s-12", 4, 224, 100, 27123172},
 };
 
+/* Of the published language models; the head is the embedding. */
+static const struct {
+	const char *arch;
+	int64_t parameters;
+} languages[] = {
+	{"mamba-130m", 129135360},
+	{"mamba-370m", 371516416},
+	{"mamba-790m", 793204224},
+	{"mamba-1.4b", 1372178432},
+	{"mamba-2.8b", 2768345600},
+};
+
+static void check_languages(void)
+{
+	for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
+		struct network_config c;
+
+		ok(!network_find(languages[i].arch, &c) && count(&c) == languages[i].parameters,
+			"%s: %lld", languages[i].arch, (long long)languages[i].parameters);
+	}
+}
+
 static void check_published(void)
 {
 	for (size_t i = 0; i < sizeof(published) / sizeof(published[0]); i++) {
@@ -255,6 +287,16 @@ static void no_grid(struct network_config *c)
 	c->image = 33;
 }
 
+static void with_mlp(struct network_config *c)
+{
+	network_add_mlp(c, 4);
+}
+
+static void with_input(struct network_config *c)
+{
+	c->image = 224;
+}
+
 static void odd_heads(struct network_config *c)
 {
 	c->heads = 5;
@@ -322,6 +364,17 @@ static void small_patch(struct network_config *c)
 	c->patch = 2;
 }
 
+/* Every form, whatever the family: more settings are looked at. */
+static int same_forms(const struct network_config *a, const struct network_config *b)
+{
+	if (network_reads_tokens(a))
+		return mamba_closed_form(a) == mamba_closed_form(b);
+	return deit_closed_form(a) == deit_closed_form(b) &&
+	       plainmamba_closed_form(a) == plainmamba_closed_form(b) &&
+	       vim_closed_form(a) == vim_closed_form(b) &&
+	       vmamba_closed_form(a) == vmamba_closed_form(b);
+}
+
 int main(void)
 {
 	struct network_config c, back;
@@ -329,6 +382,7 @@ int main(void)
 
 	check_closed_forms();
 	check_published();
+	check_languages();
 	check_stages();
 	ok(network_find("deit-x", &c) == STATUS_USAGE && strstr(error_message(), "vmamba-micro"),
 		"an unknown name: the known ones are listed");
@@ -344,6 +398,9 @@ int main(void)
 	ok(refused("videomamba-t", many_frames), "too many frames");
 	ok(refused("videomamba-t", clips_overlap), "patches of clips that overlap");
 	ok(refused("vmamba-t", no_stage) && refused("vmamba-t", even_kernel), "an empty stage");
+	ok(refused("mamba-130m", no_state) && refused("mamba-130m", with_mlp) &&
+			refused("mamba-130m", with_input),
+		"a language model without states, with an MLP, with an input size");
 	ok(refused("vmamba-t", two_depths), "stages that are not the depth");
 	ok(refused("vmamba-t-s2l5", odd_width), "a width that cannot be halved");
 	ok(refused("vmamba-t-s2l5", small_patch), "patches that two convolutions cannot make");
@@ -353,12 +410,8 @@ int main(void)
 		c.frames = 3;
 		text = network_config_text(&c);
 		ok(!network_config_read(&back, text) && !strcmp(c.arch, back.arch) &&
-				deit_closed_form(&c) == deit_closed_form(&back) &&
-				plainmamba_closed_form(&c) == plainmamba_closed_form(&back) &&
-				vim_closed_form(&c) == vim_closed_form(&back) &&
-				vmamba_closed_form(&c) == vmamba_closed_form(&back) &&
-				c.heads == back.heads && c.drop_path == back.drop_path &&
-				c.family == back.family,
+				same_forms(&c, &back) && c.heads == back.heads &&
+				c.drop_path == back.drop_path && c.family == back.family,
 			"%s: its config as JSON and back", c.arch);
 		free(text);
 	}

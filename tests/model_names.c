@@ -2,7 +2,7 @@
  * Parameters' names, shapes and weight decay in every family, and names of calls. For the names of
  * public checkpoints see model_goldens.c.
  */
-#include "lib/models/network.h"
+#include "lib/models/language.h"
 #include "tests/tap.h"
 
 struct entry {
@@ -285,6 +285,34 @@ static void check_vmamba_names(void)
 	network_free(n);
 }
 
+/* Mamba, the language model, as published; layers.1 stands for every layer. */
+static void check_mamba_names(void)
+{
+	static const struct entry some[] = {
+		{"backbone.embedding.weight", 2, {50280, 768}, 1},
+		{"backbone.layers.1.norm.weight", 1, {768}, 0},
+		{"backbone.layers.1.mixer.in_proj.weight", 2, {3072, 768}, 1},
+		{"backbone.layers.1.mixer.conv1d.weight", 3, {1536, 1, 4}, 1},
+		{"backbone.layers.1.mixer.conv1d.bias", 1, {1536}, 0},
+		{"backbone.layers.1.mixer.x_proj.weight", 2, {80, 1536}, 1},
+		{"backbone.layers.1.mixer.dt_proj.weight", 2, {1536, 48}, 1},
+		{"backbone.layers.1.mixer.dt_proj.bias", 1, {1536}, 0},
+		{"backbone.layers.1.mixer.A_log", 2, {1536, 16}, 0},
+		{"backbone.layers.1.mixer.D", 1, {1536}, 0},
+		{"backbone.layers.1.mixer.out_proj.weight", 2, {768, 1536}, 1},
+		{"backbone.norm_f.weight", 1, {768}, 0},
+	};
+	struct network_config c;
+	struct network *n;
+
+	network_find("mamba-130m", &c);
+	network_new(&n, &c, NULL);
+	ok(n->model->count == 242, "mamba-130m has 242 entries, the head not among them");
+	for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+		ok(entry_fits(n, &some[i]), "mamba-130m: %s", some[i].name);
+	network_free(n);
+}
+
 /* Calls are called after the parameters that they use: a tensor's name is a prefix of theirs. */
 static void check_scopes(const struct network_config *c)
 {
@@ -295,9 +323,14 @@ static void check_scopes(const struct network_config *c)
 	int bad = 0;
 
 	network_new(&n, c, NULL);
-	network_build(n, p,
-		program_input(p, "image", TYPE_REAL, 4, (int64_t[]){1, c->image, c->image, 3}),
-		&want, &out);
+	if (network_reads_tokens(c))
+		network_build_tokens(n, p, program_input(p, "ids", TYPE_I32, 2, (int64_t[]){1, 3}),
+			NULL, &want, &out);
+	else
+		network_build(n, p,
+			program_input(
+				p, "image", TYPE_REAL, 4, (int64_t[]){1, c->image, c->image, 3}),
+			&want, &out);
 	for (int i = 0; i < c->depth; i++) {
 		size_t length = strlen(out.taps[i]->name);
 		int found = 0;
@@ -320,6 +353,7 @@ int main(void)
 	check_vim_names();
 	check_videomamba_names();
 	check_vmamba_names();
+	check_mamba_names();
 	for (int i = 0; network_at(i); i++)
 		if (strstr(network_at(i)->arch, "micro"))
 			check_scopes(network_at(i));

@@ -32,7 +32,8 @@ static void fill_ids(struct program *p, const int64_t *n)
 }
 
 /* What an op leaves, without a gradient. */
-static tensor case_left(struct program *p, const char *name, int dims, int64_t a, int64_t b, int64_t c)
+static tensor case_left(
+	struct program *p, const char *name, int dims, int64_t a, int64_t b, int64_t c)
 {
 	tensor t = case_constant(p, name, TYPE_REAL, dims, a, b, c, 0);
 

@@ -84,9 +84,8 @@ static void forward_path(int k, int fast)
 	struct dwconv1d conv = conv_of(k);
 	struct scan_inputs in = inputs_of(k);
 
-	dwconv1d_forward(
-		&conv, s->u, s->c, x, value[CONV_W + k * BACK], value[CONV_B + k * BACK], NULL,
-		NULL);
+	dwconv1d_forward(&conv, s->u, s->c, x, value[CONV_W + k * BACK], value[CONV_B + k * BACK],
+		NULL, NULL);
 	linear(L, ROWS, E, s->dbl, s->u, value[X_PROJ + k * BACK], NULL);
 	columns(s->dt, s->dbl, R, 0, ROWS, 0);
 	columns(s->B, s->dbl, N, R, ROWS, 0);

@@ -126,12 +126,12 @@ int main(int argc, char **argv)
 		"Reads weights that a public project has published: safetensors (one file, or the "
 		"index of several) or .pth (both forms; nothing in it is ever run). Names are "
 		"those of timm, of Hugging Face's ViT and DeiT, of PlainMamba's code, of the "
-		"TransMamba release, of Vim's code, of VMamba's (its first release too) or of "
+		"TransMamba release, of Vim's code, of VMamba's (its first release too), of "
 		"VideoMamba's (images, clips, and the part of its pre-training and retrieval that "
-		"sees); which ones is found out. Positions of another grid or other frames are "
-		"resized, and a head of other classes is drawn anew, where --input, --patch, "
-		"--frames or --classes ask for it; whatever else does not match is listed, and "
-		"nothing is written.\v"
+		"sees), or of the language model Mamba's; which ones is found out. Positions of "
+		"another grid or other frames are resized, and a head of other classes is drawn "
+		"anew, where --input, --patch, --frames or --classes ask for it; whatever else "
+		"does not match is listed, and nothing is written.\v"
 		"Examples:\n"
 		"  import-weights deit_tiny_patch16_224-a1311bcf.pth --arch deit-t -o deit-t.h5\n"
 		"  import-weights model.safetensors --arch deit-s --classes 100 -o start.h5\n"
@@ -143,7 +143,8 @@ int main(int argc, char **argv)
 		"    --ckpt-key model_ema -o vmamba.h5\n"
 		"  import-weights videomamba_m16_in1k_res224.pth --arch videomamba-m -o vm.h5\n"
 		"  import-weights videomamba_m16_k400_f16_res224.pth --arch videomamba-m \\\n"
-		"    --frames 12 --classes 400 -o clips.h5\n",
+		"    --frames 12 --classes 400 -o clips.h5\n"
+		"  import-weights pytorch_model.bin --arch mamba-130m -o mamba.h5\n",
 		0, 0, 0};
 	struct options o = {0};
 

@@ -6,6 +6,7 @@
 #include "lib/cli/cli.h"
 #include "lib/cli/network_options.h"
 #include "lib/models/adopt.h"
+#include "lib/models/language.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,8 @@ static int list(const struct options *o)
 		struct network_config c = *network_at(i);
 		struct network *n;
 
-		apply(o, &c);
+		if (!network_reads_tokens(&c))
+			apply(o, &c);
 		c.frames = c.family == NETWORK_VIDEOMAMBA ? c.frames : 0;
 		status = network_new(&n, &c, NULL);
 		if (status)

@@ -16,8 +16,7 @@ static void embedding_fwd(const struct call *c, const struct run *r)
 static void embedding_bwd(const struct call *c, const struct run *r)
 {
 	if (call_dx(c, 1))
-		embedding_cuda_backward(
-			c->params, call_dx(c, 1), array_dy(c, 0), table_in(c, 0));
+		embedding_cuda_backward(c->params, call_dx(c, 1), array_dy(c, 0), table_in(c, 0));
 }
 
 OP_ROW(embedding);

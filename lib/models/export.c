@@ -74,6 +74,7 @@ static int collect(struct export *ex)
 
 	for (int i = 0; i < m->count; i++) {
 		struct piece piece = {.param = m->params[i], .parts = 1};
+		const char *again;
 
 		TRY(check_param(ex, piece.param, &piece.type));
 		for (piece.part = 0; piece.part < piece.parts; piece.part++) {
@@ -81,6 +82,12 @@ static int collect(struct export *ex)
 				    &piece.parts))
 				return error(STATUS_DATA, "%s: %s has no name among those of %s",
 					h5_path(ex->in), piece.param->name, ex->spelling->source);
+			TRY(add_piece(ex, &piece));
+		}
+		again = name_written_again(ex->spelling, piece.param->name);
+		if (again) {
+			piece.part = 0;
+			snprintf(piece.name, sizeof(piece.name), "%s", again);
 			TRY(add_piece(ex, &piece));
 		}
 	}

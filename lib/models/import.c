@@ -219,6 +219,33 @@ static void match_param(struct import *im, struct source *s)
 	}
 }
 
+/* A second copy of a parameter must be the same, value by value: the network has but one. */
+static void check_copy(struct import *im, const struct tensor_view *v, const char *ours)
+{
+	char theirs[NAME_SIZE];
+	const struct tensor_view *first;
+	size_t bytes;
+	char *a, *b;
+	int parts;
+
+	if (!name_to_theirs(im->spelling, ours, 0, theirs, &parts))
+		return;
+	first = checkpoint_find(im->file, theirs);
+	if (!first || first->type != v->type || first->count != v->count) {
+		problem(im, "%s is no copy of %s", v->name, theirs);
+		return;
+	}
+	bytes = (size_t)v->count * number_bits(v->type) / 8;
+	a = memory_new(bytes + 1, 1);
+	b = memory_new(bytes + 1, 1);
+	if (!a || !b || checkpoint_raw(im->file, first, a) || checkpoint_raw(im->file, v, b))
+		problem(im, "%s: %s", v->name, error_message());
+	else if (memcmp(a, b, bytes))
+		problem(im, "%s differs from %s: here they are one", v->name, theirs);
+	free(a);
+	free(b);
+}
+
 /* What the checkpoint holds beyond the network. */
 static void find_superfluous(struct import *im)
 {
@@ -228,7 +255,9 @@ static void find_superfluous(struct import *im)
 	for (int i = 0; i < checkpoint_count(im->file); i++) {
 		const struct tensor_view *v = checkpoint_at(im->file, i);
 
-		if (name_passed_over(im->spelling, v->name))
+		if (name_copied(im->spelling, v->name))
+			check_copy(im, v, name_copied(im->spelling, v->name));
+		else if (name_passed_over(im->spelling, v->name))
 			im->passed_over++;
 		else if (!name_to_ours(im->spelling, v->name, ours, &part, &parts) ||
 			 !model_find(im->net->model, ours))

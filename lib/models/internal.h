@@ -2,7 +2,8 @@
 #ifndef MODELS_INTERNAL_H
 #define MODELS_INTERNAL_H
 
-#include "lib/models/network.h"
+#include "kernels/dwconv1d.h"
+#include "lib/models/language.h"
 
 struct norm_params {
 	struct param *weight, *bias;
@@ -99,5 +100,16 @@ void videomamba_build(struct network *n, struct program *p, tensor image,
 int vmamba_new(struct network *n);
 void vmamba_build(struct network *n, struct program *p, tensor image,
 	const struct network_want *want, struct network_out *out);
+
+struct network_state {
+	struct model *model; /* of buffers alone */
+	int64_t batch;
+	struct param *window[NETWORK_LAYERS], *scan[NETWORK_LAYERS];
+};
+
+int mamba_new(struct network *n);
+void mamba_build(struct network *n, struct program *p, tensor ids,
+	const struct network_state *state, const struct network_want *want,
+	struct network_out *out);
 
 #endif

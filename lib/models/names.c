@@ -68,6 +68,18 @@ static const char *const pooler[] = {"@pooler.dense.*", NULL};
 static const char *const decoders[] = {"@clip_decoder.*", "@pool_norm.*", "text_encoder.*",
 	"text_proj.*", "vision_proj.*", "itm_head.*", "temp", NULL};
 
+static const struct name_rule mamba_hf[] = {
+	{"backbone.embedding.*", "backbone.embeddings.*"},
+	{"*", "*"},
+	{NULL},
+};
+
+/* the head is the embedding */
+static const struct name_copy mamba_head[] = {
+	{"backbone.embedding.weight", "lm_head.weight", 1}, {NULL}};
+static const struct name_copy mamba_hf_head[] = {
+	{"backbone.embedding.weight", "lm_head.weight", 0}, {NULL}};
+
 static const struct spelling spellings[] = {
 	{"timm", NETWORK_DEIT, -1, "", same, averages, "timm and the DeiT release"},
 	{"hf", NETWORK_DEIT, 0, "vit.", hf, pooler, "Hugging Face's ViT"},
@@ -86,6 +98,8 @@ static const struct spelling spellings[] = {
 		"VideoMamba's code as a backbone"},
 	{"encoder", NETWORK_VIDEOMAMBA, -1, "encoder.", videomamba_prefixed, averages,
 		"VideoMamba's code as an encoder"},
+	{"public", NETWORK_MAMBA, -1, "", same, NULL, "Mamba's code", mamba_head},
+	{"hf", NETWORK_MAMBA, -1, "", mamba_hf, NULL, "Hugging Face's Mamba", mamba_hf_head},
 };
 
 const struct spelling *spelling_at(int i)
@@ -99,7 +113,8 @@ const struct spelling *spelling_find(const struct network_config *c, const char 
 
 	if (c->family == NETWORK_DEIT && (!strcmp(name, "public") || !strcmp(name, "own")))
 		name = "timm";
-	if ((network_is_bimamba(c) || c->family == NETWORK_VMAMBA) && !strcmp(name, "own"))
+	if ((network_is_bimamba(c) || c->family == NETWORK_VMAMBA || c->family == NETWORK_MAMBA) &&
+		!strcmp(name, "own"))
 		name = "public";
 	for (int i = 0; (s = spelling_at(i)); i++)
 		if (s->family == c->family && !strcmp(s->name, name) &&
@@ -212,4 +227,20 @@ int name_passed_over(const struct spelling *s, const char *theirs)
 		if (matches(&m, *p, s->prefix, theirs))
 			return 1;
 	return 0;
+}
+
+const char *name_copied(const struct spelling *s, const char *theirs)
+{
+	for (const struct name_copy *c = s->copies; c && c->ours; c++)
+		if (!strcmp(c->theirs, theirs))
+			return c->ours;
+	return NULL;
+}
+
+const char *name_written_again(const struct spelling *s, const char *ours)
+{
+	for (const struct name_copy *c = s->copies; c && c->ours; c++)
+		if (c->written && !strcmp(c->ours, ours))
+			return c->theirs;
+	return NULL;
 }

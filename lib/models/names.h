@@ -18,6 +18,12 @@ struct name_rule {
 	int part, parts; /* theirs is part of parts; parts 0: the whole */
 };
 
+/* A parameter's second name, under which public files may hold it once more. */
+struct name_copy {
+	const char *ours, *theirs;
+	int written; /* by export, too: their code wants it */
+};
+
 struct spelling {
 	const char *name; /* "timm", "hf", "public", "own", "first", "pretrain" ... */
 	enum network_family family;
@@ -26,13 +32,14 @@ struct spelling {
 	const struct name_rule *rules;	/* the first that fits counts; ends with ours NULL */
 	const char *const *passed_over; /* patterns of what is known and not wanted; NULL: none */
 	const char *source;		/* whose names they are, for messages */
+	const struct name_copy *copies; /* ends with ours NULL; NULL: none */
 };
 
 /* NULL after the last. */
 const struct spelling *spelling_at(int i);
 /*
  * Of a network's family and form; "public" is "timm" for DeiT, "own" "public" for ViM, VMamba and
- * VideoMamba. * NULL when there is none.
+ * VideoMamba and Mamba. NULL when there is none.
  */
 const struct spelling *spelling_find(const struct network_config *c, const char *name);
 
@@ -42,6 +49,9 @@ int name_to_ours(
 /* The name of a part of ours: 1 when a rule fits. */
 int name_to_theirs(
 	const struct spelling *s, const char *ours, int part, char theirs[NAME_SIZE], int *parts);
+/* The parameter of which theirs is the second name, or NULL; and the other way, of those written. */
+const char *name_copied(const struct spelling *s, const char *theirs);
+const char *name_written_again(const struct spelling *s, const char *ours);
 /* 1 for a name that is known and not wanted: copies kept by an averaging hook, an unused pooler. */
 int name_passed_over(const struct spelling *s, const char *theirs);
 

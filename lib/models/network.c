@@ -71,6 +71,13 @@
 		.state = 8, .kernel = 3                                                            \
 	}
 
+/* A language model; the vocabulary is rounded up to a multiple of 8. */
+#define MAMBA(name, d, n, vocabulary)                                                              \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_MAMBA, .classes = vocabulary, .dim = d,            \
+		.depth = n, .expand = 2, .state = 16                                               \
+	}
+
 static const struct network_config architectures[] = {
 	DEIT("deit-t", 192, 3, 0),
 	DEIT("deit-s", 384, 6, 0),
@@ -103,6 +110,11 @@ static const struct network_config architectures[] = {
 	VIDEOMAMBA("videomamba-s", 384, 24),
 	VIDEOMAMBA("videomamba-m", 576, 32),
 	VIDEOMAMBA("videomamba-b", 768, 24),
+	MAMBA("mamba-130m", 768, 24, 50280),
+	MAMBA("mamba-370m", 1024, 48, 50280),
+	MAMBA("mamba-790m", 1536, 48, 50280),
+	MAMBA("mamba-1.4b", 2048, 48, 50280),
+	MAMBA("mamba-2.8b", 2560, 64, 50280),
 	MICRO_DEIT("deit-micro-t", 48),
 	MICRO_DEIT("deit-micro-s", 64),
 	MICRO_DEIT("deit-micro-b", 80),
@@ -114,6 +126,7 @@ static const struct network_config architectures[] = {
 	MICRO_VIM("vim-micro-b", 64),
 	MICRO_VMAMBA("vmamba-micro", 16),
 	MICRO_VIDEOMAMBA("videomamba-micro", 48),
+	MAMBA("mamba-micro", 48, 4, 96),
 };
 
 const struct network_config *network_at(int i)
@@ -124,7 +137,7 @@ const struct network_config *network_at(int i)
 
 int network_find(const char *arch, struct network_config *config)
 {
-	char known[1024] = "";
+	char known[2048] = "";
 	size_t used = 0;
 
 	for (int i = 0; network_at(i); i++) {
@@ -132,8 +145,9 @@ int network_find(const char *arch, struct network_config *config)
 			*config = *network_at(i);
 			return 0;
 		}
-		used += snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "",
-			network_at(i)->arch);
+		if (used < sizeof(known))
+			used += snprintf(known + used, sizeof(known) - used, "%s%s", i ? ", " : "",
+				network_at(i)->arch);
 	}
 	return error(STATUS_USAGE, "no architecture '%s': one of %s", arch, known);
 }
@@ -159,8 +173,8 @@ struct field {
 			NETWORK_LAYERS                                                             \
 	}
 static const struct field fields[] = {
-	FIELD(FIELD_INT64, image, 1, 8192),
-	FIELD(FIELD_INT64, patch, 1, 512),
+	FIELD(FIELD_INT64, image, 0, 8192),
+	FIELD(FIELD_INT64, patch, 0, 512),
 	FIELD(FIELD_INT64, classes, 1, 1000000),
 	FIELD(FIELD_INT64, dim, 1, 65536),
 	FIELD(FIELD_INT64, depth, 1, NETWORK_LAYERS),
@@ -194,12 +208,17 @@ static const struct family {
 	void (*build)(struct network *n, struct program *p, tensor image,
 		const struct network_want *want, struct network_out *out);
 	int64_t directions;
+	/* instead of build, of a language model */
+	void (*build_tokens)(struct network *n, struct program *p, tensor ids,
+		const struct network_state *state, const struct network_want *want,
+		struct network_out *out);
 } families[] = {
 	{"deit", deit_new, deit_build, 1},
 	{"plainmamba", plainmamba_new, plainmamba_build, 4},
 	{"vim", vim_new, vim_build, 2},
 	{"vmamba", vmamba_new, vmamba_build, 4},
 	{"videomamba", videomamba_new, videomamba_build, BIMAMBA_DIRECTIONS},
+	{"mamba", mamba_new, NULL, 1, mamba_build},
 };
 #define N_FAMILIES (int)(sizeof(families) / sizeof(families[0]))
 
@@ -314,6 +333,11 @@ int network_is_bimamba(const struct network_config *c)
 
 /* --- geometry --- */
 
+int network_reads_tokens(const struct network_config *c)
+{
+	return families[c->family].build_tokens != NULL;
+}
+
 int64_t network_stride(const struct network_config *c)
 {
 	return c->stride > 0 ? c->stride : c->patch;
@@ -401,7 +425,10 @@ void network_layer_name(const struct network_config *c, int64_t layer, char name
 		snprintf(name, NETWORK_NAME, "layers.%d.blocks.%d", stage, (int)layer);
 	else
 		snprintf(name, NETWORK_NAME, "%s.%d",
-			c->family == NETWORK_DEIT ? "blocks" : "layers", (int)layer);
+			c->family == NETWORK_DEIT    ? "blocks"
+			: c->family == NETWORK_MAMBA ? "backbone.layers"
+						     : "layers",
+			(int)layer);
 }
 
 int64_t network_out_dim(const struct network_config *c)
@@ -454,8 +481,24 @@ static int check_frames(const struct network_config *c)
 	return 0;
 }
 
+static int check_tokens(const struct network_config *c)
+{
+	if (c->image || c->patch || c->frames || c->mlp_ratio > 0)
+		return error(
+			STATUS_DATA, "%s reads tokens: no input size, no patch, no MLP", c->arch);
+	if (c->depth < 1 || c->depth > NETWORK_LAYERS || c->dim < 1 || c->classes < 1 ||
+		c->expand < 1 || c->state < 1)
+		return error(STATUS_DATA,
+			"%s: depth (at most %d), width, vocabulary, expand and state must be "
+			"positive",
+			c->arch, NETWORK_LAYERS);
+	return 0;
+}
+
 static int check_config(const struct network_config *c)
 {
+	if (network_reads_tokens(c))
+		return check_tokens(c);
 	if (c->image < c->patch || c->patch < 1 || (c->image - c->patch) % network_stride(c))
 		return error(STATUS_DATA,
 			"%s: an input of %lld pixels is no multiple of the patch of %lld", c->arch,
@@ -539,6 +582,10 @@ void network_build(struct network *n, struct program *p, tensor image,
 	char text[48];
 
 	memset(out, 0, sizeof(*out));
+	if (network_reads_tokens(&n->config)) {
+		program_refuse(p, "%s reads tokens, not pictures", n->config.arch);
+		return;
+	}
 	if (!takes(&n->config, image)) {
 		program_refuse(p, "%s takes %s%lld x %lld, this is %s", n->config.arch,
 			frames_text(&n->config, text), (long long)n->config.image,
@@ -546,4 +593,20 @@ void network_build(struct network *n, struct program *p, tensor image,
 		return;
 	}
 	families[n->config.family].build(n, p, image, want, out);
+}
+
+void network_build_tokens(struct network *n, struct program *p, tensor ids,
+	struct network_state *state, const struct network_want *want, struct network_out *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (!network_reads_tokens(&n->config))
+		program_refuse(p, "%s takes pictures, not tokens", n->config.arch);
+	else if (ids->type != TYPE_I32 || ids->dims != 2)
+		program_refuse(p, "%s reads tokens (B, L), this is %s", n->config.arch,
+			shape_text(ids->dims, ids->shape));
+	else if (state && state->batch != ids->shape[0])
+		program_refuse(p, "%s: a state of %lld rows for %lld", n->config.arch,
+			(long long)state->batch, (long long)ids->shape[0]);
+	else
+		families[n->config.family].build_tokens(n, p, ids, state, want, out);
 }

@@ -6,9 +6,10 @@
  *	model_allocate(net->model, device, 1);      then network_load (weights.h) or model_init
  *	network_build(net, p, image, &want, &out);  straight-line code: the forward calls
  *
- * Each family is one file: deit.c, plainmamba.c, vim.c, vmamba.c, videomamba.c. Parameter names are those of the
- * public PyTorch implementations (DeiT: timm; PlainMamba: the TransMamba release; ViM: hustvl/Vim;
- * VMamba: MzeroMiko/VMamba; VideoMamba: OpenGVLab/VideoMamba), with `layers.i.norm2.*` and `layers.i.mlp.fc1|fc2.*` for the MLP that
+ * Each family is one file: deit.c, plainmamba.c, vim.c, vmamba.c, videomamba.c, mamba.c. Parameter
+ * names are those of the public PyTorch implementations (DeiT: timm; PlainMamba: the TransMamba
+ * release; ViM: hustvl/Vim; VMamba: MzeroMiko/VMamba; VideoMamba: OpenGVLab/VideoMamba; Mamba:
+ * state-spaces/mamba), with `layers.i.norm2.*` and `layers.i.mlp.fc1|fc2.*` for the MLP that
  * TransMamba adds to a student's block.
  */
 #ifndef MODELS_NETWORK_H
@@ -26,15 +27,16 @@ enum network_family {
 	NETWORK_PLAINMAMBA,
 	NETWORK_VIM,
 	NETWORK_VMAMBA,
-	NETWORK_VIDEOMAMBA
+	NETWORK_VIDEOMAMBA,
+	NETWORK_MAMBA
 };
 
 struct network_config {
 	char arch[32];
 	enum network_family family;
-	int64_t image;	 /* side of the square input, pixels */
+	int64_t image;	 /* side of the square input, pixels; 0: it reads tokens (language.h) */
 	int64_t patch;	 /* pixels a token covers; PlainMamba: twice the last projection's kernel */
-	int64_t classes; /* outputs of the head */
+	int64_t classes; /* outputs of the head; of a language model the vocabulary */
 	int64_t dim, depth; /* of a network in stages: width of the first, layers of all */
 	double mlp_ratio;   /* hidden width over dim; a student's 0: no added MLP */
 
@@ -123,6 +125,7 @@ struct network_want {
 	int merged;	 /* of TAP_RESID and TAP_BRANCH the mean over directions */
 	int layer_means; /* mean over tokens of every block's output */
 	int no_head;	 /* logits are not wanted */
+	int last_logits; /* of language models: logits of the last token alone */
 };
 
 /* What a forward pass gives. Absent ones are NULL. L and dim are the layer's, last: the last's. */

@@ -1,6 +1,7 @@
 #include "lib/models/weights.h"
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
+#include "lib/models/language.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -258,6 +259,9 @@ static int make(struct network **n, struct h5 *f, const struct weights_source *s
 	struct network_config c;
 
 	TRY(weights_config(f, &c));
+	if (network_reads_tokens(&c) != s->tokens)
+		return error(STATUS_DATA, "%s: %s reads %s", h5_path(f), c.arch,
+			s->tokens ? "pictures, not tokens" : "tokens, not pictures");
 	if (s->adjust)
 		s->adjust(&c, s->data);
 	TRY(error_context(network_new(n, &c, NULL), "%s", h5_path(f)));

@@ -59,6 +59,7 @@ int weights_get(struct model *m, struct param *p, struct h5 *f, const char *pref
 struct weights_source {
 	const char *path;
 	int with_gradients;
+	int tokens; /* 1: a language model is wanted, 0: one of pictures; the other is refused */
 	void (*adjust)(struct network_config *c, void *data);
 	void *data;
 };

@@ -2,6 +2,7 @@
 #include "lib/train/trainer.h"
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
+#include "lib/models/language.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,8 @@ static int make_networks(struct trainer *t)
 
 	student.drop_path = t->in.settings->train.drop_path;
 	student.decay_all = t->in.settings->train.decay_all;
+	if (network_reads_tokens(&student))
+		return error(STATUS_DATA, "%s reads tokens, not pictures", student.arch);
 	TRY(network_new(&t->student, &student, NULL));
 	t->model = t->student->model;
 	distill_tap_dims(s, &student, dims);
