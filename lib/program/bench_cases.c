@@ -209,6 +209,20 @@ static tensor build_cross_entropy(struct program *p, const int64_t *n)
 		constant(p, "target", TYPE_REAL, 2, n[0], n[1], 0, 0));
 }
 
+/* n: B, L, vocabulary */
+static tensor build_label_entropy(struct program *p, const int64_t *n)
+{
+	return label_entropy(p, left(p, "logits", 3, n[0], n[1], n[2], 0),
+		constant(p, "labels", TYPE_I32, 2, n[0], n[1], 0, 0));
+}
+
+/* n: B, L, vocabulary, C */
+static tensor build_embedding(struct program *p, const int64_t *n)
+{
+	return embedding(p, constant(p, "ids", TYPE_I32, 2, n[0], n[1], 0, 0),
+		in(p, "table", 2, n[2], n[3], 0, 0));
+}
+
 static tensor build_kl(struct program *p, const int64_t *n)
 {
 	return kl_logits(p, in(p, "student", 2, n[0], n[1], 0, 0),
@@ -415,12 +429,14 @@ static const struct bench_case cases[] = {
 	{"cosine", build_cosine, NULL, 0, {64, 16, 48}},
 	{"adapt", build_adapt, NULL, 0, {1}},
 	{"cross_entropy", build_cross_entropy, NULL, 0, {64, 1000}},
+	{"label_entropy", build_label_entropy, NULL, 0, {4, 64, 50280}},
 	{"kl_logits", build_kl, NULL, 0, {64, 1000}},
 	{"channel_ce", build_channel_ce, NULL, 0, {64, 192}},
 	{"token_loss", build_token_loss, NULL, 0, {8, 196, 192}},
 	{"shard_part", build_shard_part, NULL, 0, {1}},
 	{"add", build_add, NULL, 0, {32, 197, 192}},
 	{"residual", build_residual, NULL, 0, {32, 197, 192}},
+	{"embedding", build_embedding, NULL, 0, {4, 256, 50280, 768}},
 	{"insert_token", build_insert, NULL, 0, {32, 196, 192}},
 	{"add_rows", build_add_rows, NULL, 0, {32, 197, 192}},
 	{"clip_rows", build_clip_rows, NULL, 0, {2, 2353, 576}},
