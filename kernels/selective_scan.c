@@ -8,7 +8,16 @@ struct walk {
 	const struct selective_scan *p;
 	const struct scan_inputs *in;
 	int64_t b, k, e;
+	real A[SCAN_STATE_MAX];
 };
+
+static void walk_start(struct walk *w, const struct selective_scan *p, const struct scan_inputs *in)
+{
+	w->p = p;
+	w->in = in;
+	for (int64_t n = 0; n < p->state; n++)
+		w->A[n] = -REAL_M(exp)(in->A_log[w->e * p->state + n]);
+}
 
 static int64_t token_at(const struct walk *w, int64_t t)
 {
@@ -58,6 +67,35 @@ static int starts(const struct walk *w, int64_t t)
 	       s[w->b * w->p->len + token_at(w, t)] != s[w->b * w->p->len + token_at(w, t - 1)];
 }
 
+/* What a state is multiplied by, a = e^(delta A), and what B u is: delta, or phi of the hold. */
+static void factors(const struct walk *w, real delta, int64_t n, real *a, real *phi)
+{
+	real A = w->A[n], grown;
+
+	if (!w->p->zoh || !(A < 0)) {
+		*a = REAL_M(exp)(delta * A);
+		*phi = delta;
+		return;
+	}
+	grown = REAL_M(expm1)(delta * A);
+	*a = grown + 1;
+	*phi = grown / A;
+}
+
+/* delta a - phi of x = delta A; near 0 delta times the sum over k of x^k k / (k + 1)! */
+static real hold_slope(real delta, real x, real a, real phi)
+{
+	const real c[] = {(real)1 / 2, (real)1 / 3, (real)1 / 8, (real)1 / 30, (real)1 / 144,
+		(real)1 / 840, (real)1 / 5760};
+	real sum = 0;
+
+	if (x < (real)-0.5)
+		return delta * a - phi;
+	for (int k = 6; k >= 0; k--)
+		sum = (sum + c[k]) * x;
+	return delta * sum;
+}
+
 /* h (N) goes from the state before step t to the one after it. */
 static void advance(const struct walk *w, int64_t t, real *h)
 {
@@ -65,9 +103,10 @@ static void advance(const struct walk *w, int64_t t, real *h)
 	real delta = softplus(step_argument(w, q)), u = w->in->u[at(w, i)];
 
 	for (int64_t n = 0; n < N; n++) {
-		real A = -REAL_M(exp)(w->in->A_log[w->e * N + n]);
+		real a, phi;
 
-		h[n] = REAL_M(exp)(delta * A) * h[n] + delta * input_weight(w, t, q, n) * u;
+		factors(w, delta, n, &a, &phi);
+		h[n] = a * h[n] + phi * input_weight(w, t, q, n) * u;
 	}
 }
 
@@ -103,8 +142,12 @@ void selective_scan_forward(const struct selective_scan *p, real *y, const struc
 {
 	for (int64_t b = 0; b < p->batch; b++)
 		for (int64_t k = 0; k < p->directions; k++)
-			for (int64_t e = 0; e < p->dim; e++)
-				walk_forward(&(struct walk){p, in, b, k, e}, y);
+			for (int64_t e = 0; e < p->dim; e++) {
+				struct walk w = {.b = b, .k = k, .e = e};
+
+				walk_start(&w, p, in);
+				walk_forward(&w, y);
+			}
 }
 
 /* h (L + 1, N): states before each step, zero where a segment starts, and after the last. */
@@ -135,27 +178,31 @@ static void step_back(const struct walk *w, const struct scan_grads *d, const re
 	int64_t L = w->p->len, N = w->p->state;
 	int64_t i = token_at(w, t), q = w->p->param_at_scan ? i : t;
 	real x = step_argument(w, q), delta = softplus(x), u = w->in->u[at(w, i)];
-	real dyt = dy[at_y(w, i)], m = 0, ddelta = 0, dr;
+	real dyt = dy[at_y(w, i)], du = 0, ddelta = 0, dr;
+	int first = starts(w, t);
 
 	for (int64_t n = 0; n < N; n++) {
-		real A = -REAL_M(exp)(w->in->A_log[w->e * N + n]);
-		real a = REAL_M(exp)(delta * A), Bn = input_weight(w, t, q, n);
-		real h = a * before[n] + delta * Bn * u;
+		real A = w->A[n], Bn = input_weight(w, t, q, n), a, phi, h;
 		real g = w->in->C[(w->b * L + q) * N + n] * dyt + ag[n];
-		real wn = g * a * before[n];
+		real wn, dA_log;
 
-		m += Bn * g;
-		ddelta += A * wn;
-		add(d->A_log, w->e * N + n, A * delta * wn);
-		add(d->B, (w->b * L + q) * N + n, g * delta * u);
+		factors(w, delta, n, &a, &phi);
+		h = a * before[n] + phi * Bn * u;
+		wn = g * a * before[n];
+		dA_log = A * delta * wn;
+		if (w->p->zoh)
+			dA_log += hold_slope(delta, delta * A, a, phi) * Bn * u * g;
+		du += phi * Bn * g;
+		ddelta += A * wn + (w->p->zoh ? a : 1) * Bn * u * g;
+		add(d->A_log, w->e * N + n, dA_log);
+		add(d->B, (w->b * L + q) * N + n, g * phi * u);
 		add(d->C, (w->b * L + q) * N + n, dyt * h);
 		if (d->direction_B)
-			d->direction_B[w->in->code[w->k * L + t] * N + n] += g * delta * u;
-		ag[n] = starts(w, t) ? 0 : a * g;
+			d->direction_B[w->in->code[w->k * L + t] * N + n] += g * phi * u;
+		ag[n] = first ? 0 : a * g;
 	}
-	ddelta += u * m;
 	dr = x > 20 ? ddelta : ddelta / (1 + REAL_M(exp)(-x));
-	add(d->u, at(w, i), w->in->D[w->e] * dyt + delta * m);
+	add(d->u, at(w, i), w->in->D[w->e] * dyt + du);
 	add(d->r, at(w, q), dr);
 	add(d->beta, w->e, w->p->kappa * dr);
 	add(d->D, w->e, dyt * u);
@@ -180,8 +227,9 @@ void selective_scan_backward(const struct selective_scan *p, const struct scan_g
 	for (int64_t b = 0; b < p->batch; b++)
 		for (int64_t k = 0; k < p->directions; k++)
 			for (int64_t e = 0; e < p->dim; e++) {
-				struct walk w = {p, in, b, k, e};
+				struct walk w = {.b = b, .k = k, .e = e};
 
+				walk_start(&w, p, in);
 				walk_states(&w, h);
 				memset(ag, 0, p->state * sizeof(*ag));
 				for (int64_t t = p->len - 1; t >= 0; t--)

@@ -21,6 +21,10 @@
  * state (b, E, N) or NULL, of one direction without segments, forward alone: h before the first step,
  * overwritten with h after the last, so that a row may be walked in pieces.
  *
+ * With zoh the injected term is held over the step instead of taken at its end (zero-order hold, as
+ * papers print it and public code does not do): phi_n = (e^{delta A_n} - 1) / A_n takes the place
+ * of delta in front of u. The plain form alone does it.
+ *
  * Nothing is kept: backward recomputes. Gradients of u, r, B, C are set or added to (acc_*),
  * those of parameters are added to; NULL ones are not wanted. With a_n = exp(delta A_n):
  *
@@ -35,6 +39,13 @@
  *	dA_log_n = A_n sum delta w_n
  *	dD       = sum dy u
  *	dbeta    = kappa sum dr
+ *
+ * and with zoh, where dphi/ddelta = a_n and A_n dphi/dA_n = delta a_n - phi_n,
+ *
+ *	du       = D dy + sum over n of phi_n B_n g_n
+ *	ddelta   = sum over n of A_n w_n + a_n B_n u g_n
+ *	dB_n     = sum over e of g_n phi_n u
+ *	dA_log_n = sum A_n delta w_n + (delta a_n - phi_n) B_n u g_n
  *
  * The fast form works on blocks of 32 channels, one task per sample and block; its backward keeps
  * a state every sqrt(L) steps and recomputes between. Sums over channels add blocks in order, sums
@@ -58,6 +69,7 @@ struct selective_scan {
 	int param_at_scan;
 	int merged;
 	real kappa;
+	int zoh;
 };
 
 struct scan_inputs {

@@ -54,6 +54,19 @@ setup()
 	expect 1 diff-tensors run1.h5 run3.h5
 }
 
+@test "bbar: the zero-order hold is the network's, and gives other logits from the same weights" {
+	init-weights --arch pmamba-micro-t --seed 3 --no-provenance -q -o run1.h5
+	init-weights --arch pmamba-micro-t --seed 3 --no-provenance -q --bbar zoh -o run2.h5
+	[ "$(show-tensors -a run1.h5 | grep content_hash)" = "$(show-tensors -a run2.h5 | grep content_hash)" ]
+	show-tensors -a run2.h5 | grep -q '"zoh":1'
+	for i in 1 2; do
+		eval-cls --weights "run$i.h5" --data data.h5 --device cpu -q --predictions "p$i.h5" > "row$i.tsv"
+	done
+	expect 1 diff-tensors p1.h5 p2.h5
+	init-weights --arch deit-micro-t --bbar zoh -q -o run3.h5
+	show-tensors -a run3.h5 | grep -q '"zoh":0'
+}
+
 @test "refusals" {
 	expect 64 init-weights --arch deit-x -o run.h5
 	message "no architecture 'deit-x': one of deit-t, "
@@ -62,6 +75,7 @@ setup()
 	expect 64 init-weights --arch deit-t --classes 0 -o run.h5
 	expect 64 init-weights --arch deit-t --classes 1e3 -o run.h5
 	expect 64 init-weights --arch deit-t --param-order other -o run.h5
+	expect 64 init-weights --arch deit-t --bbar other -o run.h5
 	expect 65 init-weights --arch deit-t --input 100 -o run.h5
 	message 'no multiple of the patch'
 	expect 66 init-weights --from missing.h5 -o run.h5

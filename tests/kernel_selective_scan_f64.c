@@ -1,6 +1,6 @@
 /*
  * The selective scan in double: gradients, plain and fast, against central differences; the
- * the two-step CrossMamba state; identities.
+ * zero-order hold; the two-step CrossMamba state; identities.
  */
 #include "tests/scan_case.h"
 
@@ -62,6 +62,59 @@ static void check(enum order_family family, int64_t height, int64_t width, int64
 		}
 		scan_case_close(&c);
 	}
+}
+
+/* The hold: its gradients, where steps are long and where they vanish. */
+static void check_hold_gradients(enum order_family family, int scan, int merged, double shift)
+{
+	struct scan_case c;
+
+	scan_case_open(&c, family, 2, 3, 4, 5, 3, scan, merged, 0);
+	c.p.zoh = 1;
+	for (int64_t i = 0; i < c.count[1]; i++)
+		c.x[1][i] += shift;
+	scan_case_run(&c, 0);
+	for (int i = 0; i < (c.in.direction_B ? 8 : 7); i++) {
+		double e = gradient_error(&c, i, 0);
+
+		if (!ok(e <= 1e-6, "hold, %d directions, steps shifted by %g: d%s",
+			    (int)c.p.directions, shift, names[i]))
+			diag("error %g", e);
+	}
+	scan_case_close(&c);
+}
+
+/*
+ * Held inputs make the recurrence the solution of h' = A h + B u, so for constant ones
+ * h = B u (1 - e^(A s)) / -A at time s, whatever the steps.
+ */
+static void check_hold(void)
+{
+	const double B = 0.7, u = -1.3, D = 0.4;
+	double worst = 0, time = 0;
+	struct scan_case c;
+
+	scan_case_open(&c, ORDER_CAUSAL, 1, 1, 9, 1, 2, 0, 0, 0);
+	c.p.zoh = 1;
+	for (int64_t t = 0; t < 9; t++) {
+		c.x[0][t] = u;
+		for (int n = 0; n < 2; n++) {
+			c.x[4][2 * t + n] = B;
+			c.x[5][2 * t + n] = 1;
+		}
+	}
+	c.x[6][0] = D;
+	selective_scan_forward(&c.p, c.y, &c.in);
+	for (int64_t t = 0; t < 9; t++) {
+		double want = D * u;
+
+		time += log1p(exp(c.x[1][t] + c.x[2][0]));
+		for (int n = 0; n < 2; n++)
+			want += B * u * (1 - exp(-exp(c.x[3][n]) * time)) / exp(c.x[3][n]);
+		worst = fmax(worst, fabs(c.y[t] - want));
+	}
+	ok(worst <= 1e-13, "hold: constant inputs follow the exact solution");
+	scan_case_close(&c);
 }
 
 /* One channel, two states, two steps: y = 0.069522, 0.235892 with h* read by C. */
@@ -161,6 +214,10 @@ int main(void)
 	check(ORDER_BOTH, 1, 19, 4, 3, 0, 1, 0);
 	check(ORDER_CAUSAL, 1, 21, 4, 3, 0, 0, 1);
 	check(ORDER_BOTH, 1, 23, 4, 3, 1, 1, 1);
+	check_hold_gradients(ORDER_CONTINUOUS, 0, 0, 0);
+	check_hold_gradients(ORDER_CONTINUOUS, 0, 1, -6);
+	check_hold_gradients(ORDER_BOTH, 1, 0, 2);
+	check_hold();
 	check_crossmamba_state();
 	check_skip();
 	check_forgetful();

@@ -26,6 +26,7 @@ struct op_case {
 	void (*fill)(struct program *p, const int64_t *n);
 	double bound; /* of the gradient's relative error in double; 0: 1e-6 */
 	int large;    /* too large for central differences: op_backends alone */
+	int cpu_only; /* a GPU has no form of it, and refuses it */
 };
 
 static uint64_t case_state;

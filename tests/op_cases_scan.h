@@ -2,7 +2,7 @@
 
 /*
  * n: family, height, width, E, N; bits of n[5]: 1 by token, 2 merged, 4 segments, 16 halves, 32 the
- * last direction alone
+ * last direction alone, 64 zero-order hold
  */
 static tensor build_scan(struct program *p, const int64_t *n)
 {
@@ -10,7 +10,7 @@ static tensor build_scan(struct program *p, const int64_t *n)
 	enum order_family family = n[0] - 1;
 	int64_t L = n[1] * n[2], E = n[3], N = n[4], flags = n[5];
 	struct scan_settings s = {order_directions(family), flags & 1, flags >> 1 & 1, 2, order,
-		family == ORDER_CONTINUOUS ? code : NULL};
+		family == ORDER_CONTINUOUS ? code : NULL, NULL, flags >> 6 & 1};
 
 	tensor (*take)(struct program *, const char *, int, int64_t, int64_t, int64_t, int64_t) =
 		flags & 16 ? case_half_input : case_input;
@@ -201,6 +201,9 @@ static const struct op_case cases_scan[] = {
 	{"selective_scan states", build_scan, {4, 3, 3, 9, 20, 8}, .large = 1},
 	{"selective_scan merged segments", build_scan, {4, 3, 4, 35, 16, 2 + 4}, fill_segments,
 		.large = 1},
+	{"selective_scan_zoh", build_scan, {4, 3, 4, 9, 3, 64}, .cpu_only = 1},
+	{"selective_scan_zoh by token", build_scan, {2, 1, 13, 5, 4, 1 + 2 + 4 + 64}, fill_segments,
+		.cpu_only = 1},
 	{"selective_scan", build_scan, {4, 14, 14, 33, 16, 8}, .large = 1},
 	{"selective_scan merged", build_scan, {4, 14, 14, 40, 16, 2 + 8}, .large = 1},
 	{"selective_scan merged", build_scan, {4, 1, 29, 64, 8, 2 + 8}, .large = 1},

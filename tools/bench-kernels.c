@@ -82,6 +82,15 @@ static int wanted(const struct choice *s, const struct bench_case *c)
 	return s->count == 0;
 }
 
+/* Some ops are the CPU's alone. */
+static int has_form(const struct device *device, const struct bench_case *c)
+{
+	for (int i = 0; i < OP_COUNT; i++)
+		if (!strcmp(op_name(i), c->op))
+			return device->ops[i] != NULL;
+	return 1;
+}
+
 static int known(const char *pattern)
 {
 	for (int i = 0; i < OP_COUNT; i++)
@@ -122,6 +131,10 @@ static int time_all(const struct choice *s, struct result *r)
 
 		if (!wanted(s, c))
 			continue;
+		if (!has_form(device, c)) {
+			cli_say("%s has no form for %s: left out", c->op, device->name);
+			continue;
+		}
 		sized = *c;
 		if (s->batch && c->n[0] > 1)
 			sized.n[0] = s->batch;

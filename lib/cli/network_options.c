@@ -5,6 +5,7 @@ int network_option(struct network_options *o, int key, char *arg, struct argp_st
 {
 	static const char *const norms[] = {"rms", "layer", NULL};
 	static const char *const orders[] = {"raster", "scan", NULL};
+	static const char *const steps[] = {"euler", "zoh", NULL};
 
 	switch (key) {
 	case NETWORK_INPUT:
@@ -32,6 +33,9 @@ int network_option(struct network_options *o, int key, char *arg, struct argp_st
 	case NETWORK_ORDER:
 		o->order = 1 + cli_choice(state, "--param-order", arg, orders);
 		return 0;
+	case NETWORK_BBAR:
+		o->bbar = 1 + cli_choice(state, "--bbar", arg, steps);
+		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -48,4 +52,6 @@ void network_options_apply(const struct network_options *o, struct network_confi
 	if (o->norm && network_is_bimamba(c))
 		c->layer_norm = o->norm - 1;
 	c->scan_order = o->order ? o->order - 1 : c->scan_order;
+	if (o->bbar && c->family != NETWORK_DEIT)
+		c->zoh = o->bbar - 1;
 }

@@ -13,7 +13,7 @@ struct network_options {
 	int64_t input, patch, classes, depth, frames; /* 0: not given */
 	double mlp_ratio;
 	int has_mlp_ratio;
-	int norm, order; /* as the config has them, plus 1; 0: not given */
+	int norm, order, bbar; /* as the config has them, plus 1; 0: not given */
 };
 
 enum {
@@ -24,7 +24,8 @@ enum {
 	NETWORK_CLIP,
 	NETWORK_MLP,
 	NETWORK_NORM,
-	NETWORK_ORDER
+	NETWORK_ORDER,
+	NETWORK_BBAR
 };
 
 #define NETWORK_OPTIONS                                                                            \
@@ -48,10 +49,14 @@ enum {
 			"TransMamba has it, "                                                      \
 			"else rms, as published)",                                                 \
 			0},                                                                        \
-	{                                                                                          \
-		"param-order", NETWORK_ORDER, "raster|scan", 0,                                    \
+		{"param-order", NETWORK_ORDER, "raster|scan", 0,                                   \
 			"PlainMamba: delta, B and C stay in raster order as in the public code, "  \
 			"or follow the scan as in the paper (default raster)",                     \
+			0},                                                                        \
+	{                                                                                          \
+		"bbar", NETWORK_BBAR, "euler|zoh", 0,                                              \
+			"Students: B-bar is delta B as in public code, or the zero-order hold as " \
+			"papers print it, on the CPU alone and slow (default euler)",              \
 			0                                                                          \
 	}
 

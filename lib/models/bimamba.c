@@ -211,8 +211,10 @@ void bimamba_build(struct network *n, struct program *p, const struct bimamba *b
 {
 	int64_t L = x->shape[1];
 	int32_t *order = memory_new(DIRECTIONS * L, sizeof(*order));
+	int zoh = n->config.zoh;
 	struct walk w = {n, p, b, want,
-		{{1, 1, 1, 1, NULL, NULL}, {1, 1, 1, 1, order ? order + L : NULL, NULL}}};
+		{{1, 1, 1, 1, NULL, NULL, NULL, zoh},
+			{1, 1, 1, 1, order ? order + L : NULL, NULL, NULL, zoh}}};
 
 	if (!order) {
 		program_refuse(p, "out of memory for the scan's orders");

@@ -83,7 +83,7 @@ static tensor conv(struct program *p, const struct mamba_layer *l, tensor x, str
 static tensor scan(const struct network_config *c, struct program *p, const struct mamba_layer *l,
 	tensor xn, struct param *window, struct param *state)
 {
-	struct scan_settings s = {1, 1, 1, 1, NULL, NULL, program_param(p, state)};
+	struct scan_settings s = {1, 1, 1, 1, NULL, NULL, program_param(p, state), c->zoh};
 	int64_t E = c->expand * c->dim, N = c->state;
 	tensor x = linear(p, xn, program_param_rows(p, l->in_proj.weight, 0, E), NULL, 1);
 	tensor z = linear(p, xn, program_param_rows(p, l->in_proj.weight, E, E), NULL, 1);

@@ -192,6 +192,7 @@ static const struct field fields[] = {
 	FIELD_STAGE(4),
 	FIELD(FIELD_INT, noz, 0, 1),
 	FIELD(FIELD_INT, scan_order, 0, 1),
+	FIELD(FIELD_INT, zoh, 0, 1),
 	FIELD(FIELD_INT, release_init, 0, 1),
 	FIELD(FIELD_INT, decay_all, 0, 1),
 	FIELD(FIELD_REAL, drop_path, 0, 0.99),

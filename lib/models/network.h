@@ -50,7 +50,8 @@ struct network_config {
 	int64_t frames;		  /* VideoMamba: of a clip; 0: images, without their positions */
 	int64_t stride;		  /* ViM: pixels between patches, 0: the patch, else they overlap */
 	int64_t stages[NETWORK_STAGES]; /* VMamba: layers of each stage; 0: no stages */
-	int scan_order;	  /* 0: delta, B, C stay in raster order (released code); 1: as the paper */
+	int scan_order; /* 0: delta, B, C stay in raster order (released code); 1: as the paper */
+	int zoh;	/* 1: B-bar by zero-order hold as papers print it, not Euler's; CPU alone */
 	int release_init; /* 1: the TransMamba release's initialisation instead of PlainMamba's */
 	int layer_norm;	  /* 1: ViM, VideoMamba: LayerNorm instead of RMSNorm, as in TransMamba */
 	int decay_all;	  /* 1: weight decay as the release applies it (A_log, positions too) */

@@ -254,7 +254,7 @@ static void scans(const struct network *n, struct program *p, const struct ss2d 
 	all = program_reshape(p, all, 2, (int64_t[]){DIRECTIONS * (R + 2 * N), E});
 	split(p, linear(p, u, all, NULL, 1), 3 * DIRECTIONS, widths, part);
 	for (int k = 0; k < DIRECTIONS; k++) {
-		struct scan_settings one = {1, 1, 1, 1, order + k * L, NULL};
+		struct scan_settings one = {1, 1, 1, 1, order + k * L, NULL, NULL, n->config.zoh};
 		tensor r = linear(p, part[3 * k], part_of(p, s->dt, k, E, R), NULL, 1);
 
 		y[k] = selective_scan(p, &one, u, r, part_of(p, s->dt_bias, k, 0, E),

@@ -102,14 +102,14 @@ static tensor build_batchnorm(struct program *p, const int64_t *n)
 }
 
 /* n: B, side of the grid, E, N; then 0: four directions apart, 1: summed; 2: one direction alone,
- * over n[1] tokens */
+ * over n[1] tokens; 3: apart, by zero-order hold */
 static tensor build_scan(struct program *p, const int64_t *n)
 {
 	enum order_family family = n[4] == 2 ? ORDER_CAUSAL : ORDER_CONTINUOUS;
 	int64_t height = n[4] == 2 ? 1 : n[1], L = height * n[1], E = n[2], N = n[3];
 	int64_t K = order_directions(family);
 	int32_t *order = malloc(K * L * sizeof(*order)), *code = malloc(K * L * sizeof(*code));
-	struct scan_settings s = {K, 0, n[4] == 1, 1, order, n[4] == 2 ? NULL : code};
+	struct scan_settings s = {K, 0, n[4] == 1, 1, order, n[4] == 2 ? NULL : code, NULL, n[4] == 3};
 	tensor y;
 
 	if (!order || !code) {
@@ -417,6 +417,7 @@ static const struct bench_case cases[] = {
 	{"selective_scan", build_scan, flops_scan, 3, {2, 3136, 192, 1, 2}},
 	{"selective_scan", build_scan, flops_scan, 3, {2, 2353, 1152, 16, 2}},
 	{"selective_scan", build_scan, flops_scan, 3, {64, 4, 64, 8}},
+	{"selective_scan_zoh", build_scan, flops_scan, 3, {16, 4, 64, 8, 3}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {8, 14, 384, 7}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {64, 4, 64, 7}},
 	{"dwconv1d_silu", build_dwconv1d, NULL, 0, {8, 197, 384}},

@@ -50,6 +50,29 @@ static int64_t scan_work(const struct call *c, int backward)
 
 const struct op_impl cpu_selective_scan = {"selective_scan", scan_fwd, scan_bwd, scan_work};
 
+/* The zero-order hold has the reference loops alone. */
+static void zoh_fwd(const struct call *c, const struct run *r)
+{
+	struct scan_inputs in = scan_inputs_of(c);
+
+	selective_scan_forward(c->params, call_out(c, 0), &in);
+}
+
+static void zoh_bwd(const struct call *c, const struct run *r)
+{
+	struct run plain = *r;
+
+	plain.plain = 1;
+	scan_bwd(c, &plain);
+}
+
+static int64_t zoh_work(const struct call *c, int backward)
+{
+	return selective_scan_work(c->params, backward);
+}
+
+const struct op_impl cpu_selective_scan_zoh = {"selective_scan_zoh", zoh_fwd, zoh_bwd, zoh_work};
+
 static void conv2d_fwd(const struct call *c, const struct run *r)
 {
 	if (r->plain)

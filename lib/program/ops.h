@@ -102,6 +102,7 @@ struct scan_settings {
 	const int32_t *order; /* (K, L) token visited at each step */
 	const int32_t *code;  /* (K, L) step codes, with direction_B; else NULL */
 	tensor state;	      /* (B, E, N) to go on from and to leave behind, or NULL */
+	int zoh;	      /* 1: zero-order hold of the input (CPU alone), 0: Euler's step */
 };
 
 /*

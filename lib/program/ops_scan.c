@@ -91,14 +91,14 @@ tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u
 		return bad;
 	in[11] = s->state;
 	k = (struct selective_scan){u->shape[0], u->shape[1], u->shape[2], A_log->shape[1],
-		s->directions, s->param_at_scan, s->merged, s->kappa};
+		s->directions, s->param_at_scan, s->merged, s->kappa, s->zoh};
 	if (s->merged)
 		y = program_tensor(p, TYPE_REAL, 3, u->shape);
 	else
 		y = program_tensor(
 			p, TYPE_REAL, 4, (int64_t[]){k.batch, k.directions, k.len, k.dim});
 	return program_call(p,
-		&(struct call){.op = OP_selective_scan,
+		&(struct call){.op = s->zoh ? OP_selective_scan_zoh : OP_selective_scan,
 			.n_in = 12,
 			.in = in,
 			.n_out = 1,
