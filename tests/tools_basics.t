@@ -38,6 +38,8 @@ render-table | --layout layout.conf --paper @ --rows rows.tsv --format markdown 
 render-table | --layout layout.conf --paper paper.tsv --rows @ |
 render-table | --layout @ --rows rows.tsv |
 plot-curves | --series a=@ --y top1 -o out |
+plot-chart | --kind lines --x seed --y top1 -o out @ |
+show-cost | --student @ |
 '
 no_inputs='make-shapes bench-kernels bench-step'
 
