@@ -328,12 +328,8 @@ static void flipped(void)
 static void provenance(void)
 {
 	char *argv[] = {"first-tool", "--depth=3", "it's", "-o", "out.h5", NULL};
-	struct provenance first = {.tool = "first-tool",
-		.version = "1",
-		.argc = 5,
-		.argv = argv,
-		.threads = 2,
-		.joules = -1};
+	struct provenance first = {
+		.tool = "first-tool", .version = "1", .argc = 5, .argv = argv, .threads = 2};
 	struct provenance second = first;
 	struct h5 *f = NULL, *in = NULL;
 	char *text = NULL, hash[80];

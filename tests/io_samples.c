@@ -21,8 +21,7 @@ static int begin(struct h5 **f, const char *name, const char *kind)
 
 static int end(struct h5 *f, double seconds)
 {
-	struct provenance p = {
-		.tool = "make-samples", .version = "1", .seconds = seconds, .joules = -1};
+	struct provenance p = {.tool = "make-samples", .version = "1", .seconds = seconds};
 
 	TRY(provenance_write(&p, f));
 	return h5_commit(&f);

@@ -69,6 +69,7 @@ static int work(const struct options *o, struct network *n[3])
 		(long long)report.copied, (long long)report.fresh, (long long)report.layers,
 		(long long)report.residual, (long long)report.hidden, *report.notes ? "; " : "",
 		report.notes);
+	cli.provenance.seconds = cli_seconds();
 	return weights_write(n[0], o->out, &cli.provenance, NULL);
 }
 

@@ -152,7 +152,7 @@ void cli_start(const struct argp *argp, int argc, char **argv, void *settings, u
 	signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error like a full disk */
 	atexit(at_exit);
 	cli.provenance = (struct provenance){
-		.tool = cli.tool, .version = TM_DESCRIBE, .argc = argc, .argv = argv, .joules = -1};
+		.tool = cli.tool, .version = TM_DESCRIBE, .argc = argc, .argv = argv};
 	parse(argp, argc, argv, settings, options);
 	omp_set_num_threads(cli.threads);
 	h5_show_errors(cli.verbose);

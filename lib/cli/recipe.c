@@ -1,6 +1,7 @@
 #include "lib/cli/recipe.h"
 #include "lib/base/error.h"
 #include "lib/cli/cli.h"
+#include "lib/program/energy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,13 @@ int recipe_apply(const struct recipe *r, struct settings *s)
 	return 0;
 }
 
+static int metered; /* index of the CUDA device in use */
+
+static double meter(void)
+{
+	return energy_joules(metered);
+}
+
 static int open_cuda(const struct device **d, const char *number)
 {
 	static const char *const precisions[] = {"fp32", "tf32", "bf16"};
@@ -46,9 +54,12 @@ static int open_cuda(const struct device **d, const char *number)
 	for (int i = 0; i < 3; i++)
 		if (!strcmp(cli.precision, precisions[i]))
 			precision = i;
-	TRY(device_cuda(d, (int)strtol(number, NULL, 10), precision));
+	metered = (int)strtol(number, NULL, 10);
+	TRY(device_cuda(d, metered, precision));
 	cli_say("device %s, %s", (*d)->name, cli.precision);
 	cli.provenance.device = (*d)->name;
+	cli.provenance.meter = meter;
+	cli.provenance.meter_from = meter();
 	return 0;
 }
 

@@ -268,8 +268,12 @@ static int put_link(const struct provenance *p, struct h5 *out, hid_t id)
 		TRY(h5_attr_put(out, id, "blas", p->blas));
 	TRY(h5_attr_put(out, id, "hardware", hardware_name()));
 	TRY(put_number(out, id, "seconds", "%.3f", p->seconds));
-	if (p->joules >= 0)
-		TRY(put_number(out, id, "energy", "%.3f", p->joules));
+	if (p->meter && p->meter_from >= 0) {
+		double joules = p->meter() - p->meter_from;
+
+		if (joules >= 0)
+			TRY(put_number(out, id, "energy", "%.3f", joules));
+	}
 	return 0;
 }
 

@@ -21,8 +21,10 @@ struct provenance {
 	const char *blas; /* core of the BLAS, NULL: not said */
 	int threads;
 	double seconds; /* of work, before this call */
-	double joules;	/* < 0: not measured */
-	int off;	/* --no-provenance: nothing is written */
+	/* Joules that the device has used since some time, < 0 unknown; NULL: no such meter. */
+	double (*meter)(void);
+	double meter_from; /* what it read when the run began; < 0: the energy is not measured */
+	int off;	   /* --no-provenance: nothing is written */
 	struct provenance_inputs *inputs;
 };
 
