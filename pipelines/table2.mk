@@ -8,9 +8,7 @@ $(foreach d,$(SCALE_SETS),$(foreach z,$(SIZES),$(call teacher_row,table2,teacher
 	$(foreach a,$(TABLE2_ARMS),$(call student_row,table2,$a-$z,$d,$a,$z,$(call share_of,$a)))))
 
 # Other families' students come with the size of their teacher.
-TABLE2_OTHERS := $(foreach z,vim-t vim-s vmamba,$(if $(and $(STUDENT_$z),$(filter \
-	$(call teacher_size,$z),$(SIZES))),$z))
-$(foreach z,$(TABLE2_OTHERS),$(foreach d,$(or $(SETS_$z),$(SCALE_SETS)),$(foreach a,scratch trans,\
+$(foreach z,$(OTHER_SIZES),$(foreach d,$(or $(SETS_$z),$(SCALE_SETS)),$(foreach a,scratch trans,\
 	$(call student_row,table2,$a-$z,$d,$a,$z,$(call share_of,$a)))))
 $(eval $(call table_rules,table2))
 

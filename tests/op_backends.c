@@ -78,8 +78,34 @@ static void check(const struct op_case *c)
 	free(again);
 }
 
+/* A device without some op, as a GPU is without those of the CPU alone. */
+static void check_lacking(void)
+{
+	const struct op_impl *ops[OP_COUNT];
+	struct device lacking = *device_cpu();
+	struct case_run r;
+	int refused = 0;
+
+	memcpy(ops, lacking.ops, sizeof(ops));
+	ops[OP_selective_scan_zoh] = NULL;
+	lacking.ops = ops;
+	lacking.name = "some device";
+	for (size_t t = 0; t < sizeof(case_tables) / sizeof(case_tables[0]); t++)
+		for (int i = 0; i < case_counts[t] && case_tables[t][i].op; i++) {
+			const struct op_case *c = &case_tables[t][i];
+
+			if (!c->cpu_only)
+				continue;
+			refused += case_open(&r, c, &lacking) == STATUS_UNAVAILABLE &&
+				   strstr(error_message(), "has no form for some device") != NULL;
+			program_free(r.p);
+		}
+	ok(refused == 2, "an op that a device lacks is refused: %s", error_message());
+}
+
 int main(void)
 {
+	check_lacking();
 	for (size_t t = 0; t < sizeof(case_tables) / sizeof(case_tables[0]); t++)
 		for (int i = 0; i < case_counts[t] && case_tables[t][i].op; i++)
 			check(&case_tables[t][i]);

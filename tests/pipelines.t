@@ -16,10 +16,10 @@ setup() {
 	export LOG=$work/log
 	unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS CONFIG
 	for tool in make-shapes pack-images init-weights import-weights subclone-weights calibrate \
-		distill-step eval-cls; do
+		distill-step eval-cls show-cost bench-step; do
 		cp "$BATS_TEST_DIRNAME/stand-in" "build/bin/$tool"
 	done
-	ln -s "$bin/render-table" "$bin/plot-curves" build/bin
+	ln -s "$bin/render-table" "$bin/plot-curves" "$bin/plot-chart" build/bin
 	# the stand-ins are older than all they make
 	touch -h -d '2001-01-01' build/bin/* build/bin
 }
@@ -42,7 +42,7 @@ calls() {
 @test "make alone prints help, in a tree that stays as it was" {
 	run_make
 	[ "$status" -eq 0 ]
-	for goal in table1 table2 table5 table6 figure3 stale record verify-data; do
+	for goal in table1 table2 table5 table6 figure1 figure3 figure-weights figure-length sweep stale record verify-data; do
 		grep -q "^  $goal " <<< "$output"
 	done
 	[ ! -e "$LOG" ]
@@ -93,7 +93,9 @@ calls() {
 	[ "$(calls pack-images '--share')" -eq 4 ]
 	[ "$(calls distill-step 'score')" -eq 0 ]
 	grep -q '^| 1/1.3 = 76.9 % | [0-9.]* | [+-]' build/results/tiny/table6/table6.md
-	[ "$(calls subclone-weights '--after [^ ]*probe-t-25/last.h5 --student')" -eq 1 ]
+	[ "$(calls subclone-weights '--after [^ ]*probe-t-25/last.h5 --student')" -eq 2 ]
+	grep -q '^| ViM-T, 25 % | [0-9.]* | [+-]' build/results/tiny/table6/table6.md
+	grep -q '^| ViM-T: WSAB, subcloned (TransViM-T) | 100 | [0-9.]* | [+-]' build/results/tiny/table5/table5.md
 }
 
 @test "SEEDS=3: three students a row, one teacher" {
@@ -178,6 +180,125 @@ calls() {
 	grep -q 'valid_top1.TransPMamba' build/results/tiny/figure3/figure3-t.ends.tsv
 }
 
+@test "table5: the feature distance that is best on the validation set, fresh and subcloned" {
+	export STAND_IN_BEST=feature-l2-t/0
+	run_make table5 SIZES=t
+	[ "$status" -eq 0 ]
+	[ "$(cut -f1 build/results/tiny/table5/best-feature-t)" = l2 ]
+	[[ $output == *"t: l2 (99999.00); "* ]]
+	for way in '' -subcloned; do
+		cmp <(sed 's/^feature-best/feature-l2/' build/results/tiny/table5/rows/feature-best$way-t.shapes.0.tsv) \
+			build/results/tiny/table5/rows/feature-l2$way-t.shapes.0.tsv
+	done
+	grep -q '^| features, the distance best on validation | 100 | [0-9.]* | [+-]' build/results/tiny/table5/table5.md
+	# a run without validation decides nothing
+	printf 'event\tepoch\tvalid_top1\nepoch\t1\tnan\n' > m.tsv
+	run pipelines/make/best valid_top1 a=m.tsv
+	[ "$status" -eq 65 ]
+	[[ $output == *"m.tsv: no number in column valid_top1"* ]]
+	# means over seeds, the last number of each
+	printf 'epoch\tvalid_top1\n1\t90\n2\t20\n' > a.tsv
+	printf 'epoch\tvalid_top1\n1\t10\n2\t40\n' > b.tsv
+	printf 'epoch\tvalid_top1\n1\t35\n2\tnan\n' > c.tsv
+	[ "$(pipelines/make/best valid_top1 'x=a.tsv b.tsv' y=c.tsv)" = "$(printf 'y\t35.00')" ]
+}
+
+@test "figure1: costs of the rows of table 2, with all that was made for each" {
+	command -v gnuplot > /dev/null || skip "gnuplot is not installed"
+	run_make figure1 SIZES=t
+	[ "$status" -eq 0 ]
+	[ "$(calls show-cost)" -eq 7 ]
+	[ "$(calls show-cost 'trans-t.shapes.0.tsv .*--calibration [^ ]*trans-t/0/map.h5 .*--probe [^ ]*probe-t/last.h5 .*--teacher')" -eq 1 ]
+	[ "$(calls show-cost 'scratch-t.shapes.0.tsv --student [^ ]*scratch-t/0/last.h5 *(')" -eq 1 ]
+	[ "$(calls show-cost '--grid')" -eq 0 ]
+	grep -q '^| TransPMamba-T | arch | 1 | 100 | 100 | 200 |' build/results/tiny/figure1/figure1.md
+	grep -q 'not measured' build/results/tiny/figure1/figure1-bars.svg
+	[ -s build/results/tiny/figure1/figure1-bubbles.png ]
+	before=$(wc -l < "$LOG")
+	run_make figure1 SIZES=t
+	[ "$(wc -l < "$LOG")" -eq "$before" ]
+	run_make figure1 SIZES=t GRID_G_PER_KWH=400
+	[ "$(calls show-cost '--grid 400')" -eq 7 ]
+	[ "$(wc -l < "$LOG")" -eq "$((before + 7))" ]
+	grep -q '400 g/kWh' build/results/tiny/figure1/figure1.md
+}
+
+@test "figure-weights: each layer and direction by epoch, means over seeds" {
+	command -v gnuplot > /dev/null || skip "gnuplot is not installed"
+	run_make figure-weights SIZES=t SEEDS=2
+	[ "$status" -eq 0 ]
+	grep -qP '^2\t1\t2\tlayer 1, direction 2\t0.8\t0\t1\t0\t2$' \
+		build/results/tiny/figure-weights/figure-weights-t.tsv
+	grep -qP '^1\t1\tlayer 1\t0.55\t1$' build/results/tiny/figure-weights/figure-weights-t.layers.tsv
+	[ -s build/results/tiny/figure-weights/figure-weights-vim-t.svg ]
+	[ -s build/results/tiny/figure-weights/figure-weights-t.lines.png ]
+	printf 'event\tepoch\tloss\nepoch\t1\t2\n' > m.tsv
+	run pipelines/make/layers out m.tsv
+	[ "$status" -eq 65 ]
+	[ -z "$(ls out* 2> /dev/null)" ]
+}
+
+@test "figure-length: every size once; what takes too long is a dash" {
+	command -v gnuplot > /dev/null || skip "gnuplot is not installed"
+	run_make figure-length LENGTH_NETWORKS='a b' LENGTH_PIXELS='32 64'
+	[ "$status" -eq 0 ]
+	[ "$(calls bench-step)" -eq 8 ]
+	# the stand-in's time grows as the side: by half a power of the tokens
+	grep -qF '| a | 64 | 64 | 0.50 | 64 | 0.50 | 7 | 7 |' <<< "$output"
+	run_make figure-length LENGTH_NETWORKS='a b' LENGTH_PIXELS='32 64 96'
+	[ "$(calls bench-step)" -eq 12 ]
+	[ "$(wc -l < build/results/tiny/figure-length/figure-length.tsv)" -eq 7 ]
+	printf '#!/bin/sh\nsleep 5\n' > build/bin/bench-step
+	run_make figure-length LENGTH_NETWORKS=c LENGTH_PIXELS='32 64' LENGTH_SECONDS=0.2
+	[ "$status" -eq 0 ]
+	grep -qF '| c | 64 | - | - | - | - | - | - |' <<< "$output"
+	printf '#!/bin/sh\nexit 65\n' > build/bin/bench-step
+	run_make figure-length LENGTH_NETWORKS=d LENGTH_PIXELS=32
+	[ "$status" -eq 2 ]
+	[ -z "$(ls build/results/tiny/figure-length/rows/*/d.* 2> /dev/null)" ]
+}
+
+@test "sweep: one factor at a time, three seeds, shared teacher and probe, resumable" {
+	command -v gnuplot > /dev/null || skip "gnuplot is not installed"
+	# a few values stand for all
+	skip=$(cd pipelines/recipes/sweep && ls -- *.conf | grep -v 'tau-2\|calib-joint\|score-random' | sed 's/.conf//')
+	skip="SWEEP_SKIP=t-mlp2 $(tr '\n' ' ' <<< "$skip")"
+	run_make sweep "$skip"
+	[ "$status" -eq 0 ]
+	[ "$(calls distill-step 'probe-t/state')" -eq 1 ]
+	[ "$(calls distill-step 'teacher-t/init.h5')" -eq 1 ]
+	[ "$(calls distill-step 'recipe pipelines/recipes/table2/trans.conf --recipe pipelines/recipes/sweep/tau-2.conf')" -eq 3 ]
+	[ "$(calls calibrate 'sweep-tau-2-t')" -eq 3 ]
+	[ "$(calls calibrate 'sweep-calib-joint-t')" -eq 0 ]
+	[ "$(calls subclone-weights 'recipe pipelines/recipes/sweep/score-random.conf')" -eq 3 ]
+	[ "$(calls init-weights '--bbar zoh')" -eq 3 ]
+	[ "$(calls init-weights '--mlp-ratio 0 ')" -eq 3 ]
+	grep -q '^| tau = 2 | tau | 1 | 100 | [0-9.]* ± [0-9.]* (3) | [+-]' build/results/tiny/sweep/sweep.md
+	if grep 'left out' <<< "$output"; then return 1; fi
+	[ -s build/results/tiny/sweep/sweep.svg ]
+	before=$(wc -l < "$LOG")
+	rm build/results/tiny/sweep/rows/sweep-tau-2-t.shapes.1.tsv
+	run_make sweep "$skip"
+	[ "$(wc -l < "$LOG")" -eq "$((before + 1))" ]
+	# its default rows are those of table 2
+	run_make table2 SIZES=t SEEDS=3
+	[ "$(calls distill-step 'trans-t/0/start.h5')" -eq 1 ]
+	run_make -n sweep
+	[ "$(grep -c 'distill-step --seed' <<< "$output")" -eq "$((($(ls pipelines/recipes/sweep | wc -l) - 6) * 3 + 6))" ] # mlp2, and all but those
+	[ "$(grep -c 'calib-none' <<< "$output")" -eq 0 ]
+	run_make -n sweep SCALE=small SEEDS=1
+	[ "$status" -eq 0 ]
+	grep -q 'sweep-n_init_layers-9-t' <<< "$output"
+	[ "$(grep -c 'zoh' <<< "$output")" -eq 0 ]
+}
+
+@test "every recipe of the sweep has its row in the table" {
+	for conf in "$root"/pipelines/recipes/sweep/*.conf; do
+		name=${conf##*/}
+		grep -q "^row = sweep-${name%.conf}-t |" "$root/pipelines/tables/sweep.conf"
+	done
+}
+
 @test "wrong settings are refused before anything runs" {
 	for setting in SCALE=huge SEEDS=0 SEEDS=x PRESET=none; do
 		run_make table2 $setting
@@ -199,10 +320,9 @@ calls() {
 
 @test "the scales small and paper can be written out" {
 	for scale in small small-full small-grid8 paper smoke; do
-		for table in table2 table5 table6 figure3 tune; do
-			run_make -n $table SCALE=$scale SEEDS=2
-			[ "$status" -eq 0 ]
-		done
+		run_make -n SCALE=$scale SEEDS=2 table2 table5 table6 figure1 figure3 figure-weights figure-length sweep \
+			tune
+		[ "$status" -eq 0 ]
 	done
 	run_make -n table2 SCALE=paper
 	grep -q -- '--share 0.75 -o build/data/paper/imagenet100/share-75.h5' <<< "$output"

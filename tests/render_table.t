@@ -23,7 +23,7 @@ table2() {
 }
 
 @test "every layout fits its paper's values, and prints with nothing run" {
-	for table in table1 table2 table5 table6; do
+	for table in table1 table2 table5 table6 figure1 sweep; do
 		for format in markdown tsv latex; do
 			run "$bin/render-table" --layout "$root/pipelines/tables/$table.conf" \
 				--paper "$root/pipelines/paper/$table.tsv" --format $format

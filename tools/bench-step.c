@@ -216,6 +216,8 @@ static void print(const struct bench *b, double seconds, double joules)
 	else
 		result_text(r, "joules_per_image", "-");
 	result_real(r, "memory_mib", memory_of(b) / 1048576.0, "%.0f");
+	result_text(r, "hardware",
+		b->device->half || b->device->finish ? b->device->name : hardware_name());
 	result_row(r);
 	result_free(r);
 }

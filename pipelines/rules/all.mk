@@ -47,7 +47,7 @@ include pipelines/scales/$(SCALE).mk
 # Small networks: as many runs at a time as there are cores (unless -j says otherwise), of
 # SCALE_THREADS threads each. No number depends on it.
 export STAGE_THREADS := $(SCALE_THREADS)
-ifneq ($(and $(SCALE_THREADS),$(filter table% figure% tune,$(MAKECMDGOALS))),)
+ifneq ($(and $(SCALE_THREADS),$(filter table% figure% sweep tune,$(MAKECMDGOALS))),)
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif

@@ -34,6 +34,15 @@ $(foreach a,logits feature-rc feature-cos feature-l1 feature-l2,\
 	$(eval RECIPE_$a := pipelines/recipes/table5/$a.conf)\
 	$(eval RECIPE_$a-subcloned := pipelines/recipes/table5/$a.conf))
 
+# The sweep: the whole method with a few settings of its own (pipelines/sweep.mk).
+SWEEP_NAMES := $(filter-out $(SWEEP_SKIP),$(patsubst \
+	pipelines/recipes/sweep/%.conf,%,$(wildcard pipelines/recipes/sweep/*.conf)))
+SWEEP_ARMS := $(SWEEP_NAMES:%=sweep-%)
+ARMS_SUBCLONED += $(SWEEP_ARMS)
+ARMS_CALIBRATED += $(filter-out sweep-calib-joint sweep-calib-none,$(SWEEP_ARMS))
+ARMS_TAUGHT += $(SWEEP_ARMS)
+$(foreach n,$(SWEEP_NAMES),$(eval RECIPE_sweep-$n := $(RECIPE_trans) pipelines/recipes/sweep/$n.conf))
+
 # Share of the data that an arm sees where a table does not say: scratch, or like trans.
 share_of = $(if $(filter scratch,$1),$(SHARE_scratch),$(SHARE_trans))
 # $(call run_dir,SET,ARM,SIZE,SHARE): the share is named where it is not the usual one
@@ -42,7 +51,8 @@ probe_dir = $W/$1/probe-$(call teacher_size,$2)$(if $(filter-out $(SHARE_trans),
 teacher_of = $(TEACHERS)/$1/teacher-$(call teacher_size,$2)/last.h5
 
 # The size of a student's teacher: its own, unless a line says another. Students of other families
-# than PMamba's are sizes of their own: vim-t, vmamba.
+# than PMamba's are sizes of their own: vim-t, vmamba; so are networks made with other options
+# (INIT_SIZE) or another MLP (MLP_RATIO_SIZE).
 TEACHER_SIZE_vim-t := t
 TEACHER_SIZE_vim-s := s
 TEACHER_SIZE_vmamba := b
@@ -124,7 +134,7 @@ DONE_fresh_$1_$2_$3 := 1
 $W/$1/fresh-$2/$3.h5: private WANTS := $(WANTS_weights)
 $W/$1/fresh-$2/$3.h5: $(BY) $(BIN)/init-weights
 	$$(Q)$$(RUN) $(BIN)/init-weights --arch $(STUDENT_$2) $(or $(STUDENT_SHAPE_$2),$(STUDENT_SHAPE)) --classes $(CLASSES_$1) $L\
-		--mlp-ratio $(MLP_RATIO) --seed $3 -o $$@
+		--mlp-ratio $(or $(MLP_RATIO_$2),$(MLP_RATIO)) $(INIT_$2) --seed $3 -o $$@
 endef
 need_fresh = $(if $(DONE_fresh_$1_$2_$3),,$(eval $(call fresh_rules,$1,$2,$3)))
 
@@ -134,7 +144,7 @@ $7: $W/$1/fresh-$3/$5.h5 $(call teacher_of,$1,$3) $(call probe_dir,$1,$3,$4)/las
 		$(RECIPE_$2) $(BY) $(BIN)/subclone-weights
 	$$(Q)$$(RUN) $(BIN)/subclone-weights --seed $5 $L\
 		--before $(call teacher_of,$1,$3) --after $(call probe_dir,$1,$3,$4)/last.h5 $L\
-		--student $W/$1/fresh-$3/$5.h5 --recipe $(RECIPE_$2) -o $$@
+		--student $W/$1/fresh-$3/$5.h5 $(RECIPE_$2:%=--recipe %) -o $$@
 endef
 
 define map_rules

@@ -33,3 +33,6 @@ SHARE_scratch := 100
 # What a stage asks a cluster for; a run that needs more hours goes on in the next job.
 WANTS_data := cores=16 gpus=0 hours=12
 WANTS_train := cores=16 gpus=1 hours=48
+
+# Sweep: as at the small scale.
+SWEEP_SKIP := t-zoh n_init_layers-1 n_init_layers-2

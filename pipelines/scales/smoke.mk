@@ -3,3 +3,6 @@
 
 include pipelines/scales/tiny.mk
 SCALE_BASE := tiny
+
+LENGTH_NETWORKS ?= deit-micro-t pmamba-micro-t
+LENGTH_PIXELS ?= 32 64

@@ -27,3 +27,6 @@ CLASSES_shapes := 48
 TEACHER_FROM := init# trained here, from nothing
 SHARE_trans := 100# share of their data that students see unless a row says otherwise, percent
 SHARE_scratch := 100
+
+# Sweep: four layers; without a map student and teacher would have to be equally wide.
+SWEEP_SKIP := calib-none n_init_layers-6 n_init_layers-9
