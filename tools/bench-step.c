@@ -59,6 +59,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--arch is needed");
 		if (o->forward && o->teacher)
 			argp_error(state, "--forward has no use for --teacher");
+		if (o->forward && cli.dry_run)
+			argp_error(state, "--dry-run is of training, not of --forward");
 		return 0;
 	}
 	if (!network_option(&o->network, key, arg, state))
@@ -161,6 +163,25 @@ static int prepare_forward(struct bench *b)
 	return 0;
 }
 
+/* What the training would need, from its plan alone */
+static int dry_run(struct bench *b)
+{
+	struct memory_part parts[TRAINER_PARTS];
+	struct trainer_inputs in = {.settings = &b->settings, .seed = cli.seed};
+
+	TRY(recipe_apply(&b->o->recipe, &b->settings));
+	TRY(cli_open_device(&b->device));
+	TRY(network_find(b->o->arch, &in.student));
+	network_options_apply(&b->o->network, &in.student);
+	TRY(make_teacher(b, &in.student));
+	in.device = b->device;
+	in.teacher = b->teacher;
+	TRY(trainer_new(&b->trainer, &in));
+	trainer_memory(b->trainer, parts);
+	memory_print(parts, TRAINER_PARTS);
+	return 0;
+}
+
 static int finish(const struct bench *b)
 {
 	return b->device->finish ? b->device->finish() : 0;
@@ -238,6 +259,8 @@ static int work(struct bench *b)
 	struct step_report report;
 	double seconds, best = INFINITY, joules;
 
+	if (cli.dry_run)
+		return dry_run(b);
 	TRY(b->o->forward ? prepare_forward(b) : prepare(b));
 	if (!b->o->forward)
 		TRY(trainer_step(b->trainer, &b->batch, &report));
@@ -280,6 +303,7 @@ int main(int argc, char **argv)
 		0, 0, 0};
 	struct options o = {.steps = 20, .repeat = 1};
 
-	cli_start(&argp, argc, argv, &o, CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_JSON);
+	cli_start(&argp, argc, argv, &o,
+		CLI_DEVICE | CLI_THREADS | CLI_SEED | CLI_DRY_RUN | CLI_JSON);
 	return cli_end(run(&o));
 }

@@ -119,7 +119,7 @@ $(foreach s,$(IMAGENETS),$(eval $(call imagenet_rules,$s)))
 
 define share_rules
 $(SHARES:%=$D/$1/share-%.h5): $D/$1/share-%.h5: $(STUDENTS_$1) $(BY) $(BIN)/pack-images
-	$$(Q)$$(RUN) $(BIN)/pack-images $$< --share $$(FRACTION_$$*) -o $$@
+	$$(Q)$$(RUN) $(BIN)/pack-images $$< --check structure --share $$(FRACTION_$$*) -o $$@
 endef
 $(foreach s,$(SCALE_SETS),$(eval $(call share_rules,$s)))
 

@@ -25,6 +25,7 @@ ARMS_SUBCLONED := subcloned trans random $(filter %-subcloned,$(ARMS))
 ARMS_CALIBRATED := wsab trans random
 ARMS_TAUGHT := $(filter-out scratch subcloned,$(ARMS))
 
+RECIPE_teacher := pipelines/recipes/table2/teacher.conf
 RECIPE_scratch := pipelines/recipes/table2/scratch.conf
 RECIPE_subcloned := pipelines/recipes/table2/subcloned.conf
 RECIPE_wsab := pipelines/recipes/table2/wsab.conf
@@ -85,12 +86,12 @@ endef
 
 define teacher_trained
 $(TEACHERS)/$1/teacher-$2/last.h5: private WANTS := $(WANTS_train)
-$(TEACHERS)/$1/teacher-$2/last.h5: $(TEACHERS)/$1/teacher-$2/init.h5 $D/$1/train.h5 $(VALID_$1) $(call in_order,teacher,$2) \
-		$(BY) $(BIN)/distill-step
+$(TEACHERS)/$1/teacher-$2/last.h5: $(TEACHERS)/$1/teacher-$2/init.h5 $D/$1/train.h5 $(VALID_$1) \
+		$(call in_order,teacher,$2) $(RECIPE_teacher) $(BY) $(BIN)/distill-step
 	@pipelines/make/drop-old-state $(TEACHERS)/$1/teacher-$2/state.h5 $$^
 	$$(Q)$$(RUN) $(BIN)/distill-step $(TRAIN)--method task --seed 0 $L\
 		--init $(TEACHERS)/$1/teacher-$2/init.h5 --data $D/$1/train.h5 --valid $(VALID_$1) $L\
-		$(call recipes,teacher,$2) $L\
+		$(call recipes,teacher,$2,$(RECIPE_teacher)) $L\
 		$(STOP_EARLY) --state $(TEACHERS)/$1/teacher-$2/state.h5 --metrics $(TEACHERS)/$1/teacher-$2/metrics.tsv $L\
 		--best $(TEACHERS)/$1/teacher-$2/best.h5 -o $(TEACHERS)/$1/teacher-$2/last.h5
 endef

@@ -59,6 +59,17 @@ endef
 # What the table's goal does: the table, and how long its stages took.
 show_table = @cat $R/$1/$1.md; pipelines/make/times $R/times.tsv
 
+# What a table would cost: every stage, whether it is done or not. rates-TABLE measures on a GPU what
+# plan-TABLE has no rate of: `make -s rates-table2 SCALE=paper > results/gpu/rates-CARD.tsv`.
+PLANNED := table2 table5 table6 figure3 sweep
+STAGES_OF = $(MAKE) --no-print-directory -s -n -B $1 CLUSTER=local NO_DEPS=1
+.PHONY: $(PLANNED:%=plan-%) $(PLANNED:%=rates-%)
+plan-table2: ## hours, memory and disk of every stage, from measured rates (SCALE; plan-table5, ...)
+$(PLANNED:%=plan-%): plan-%: $(BIN)/init-weights $(BIN)/bench-step
+	@$(call STAGES_OF,$*) | pipelines/make/plan $* $(BIN) $(DATA)
+$(PLANNED:%=rates-%): rates-%: $(BIN)/init-weights $(BIN)/bench-step
+	@$(call STAGES_OF,$*) | PLAN_RATES=1 pipelines/make/plan $* $(BIN) $(DATA) | pipelines/make/rates $(BIN)
+
 .PHONY: stale record
 stale: ## list results that a newer tool would change (REDO=1 makes them again)
 	@pipelines/make/stale $(BIN) $D $W $R

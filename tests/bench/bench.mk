@@ -7,3 +7,7 @@ bench: bench-programs $(BIN)/bench-step ## speed beside PyTorch (PYTHON=, PLAINM
 	@mkdir -p build/results
 	@PYTHON='$(or $(PYTHON),python3)' PLAINMAMBA='$(PLAINMAMBA)' THREADS=$(BENCH_THREADS) ROUNDS=$(BENCH_ROUNDS) \
 		VERSION='$(DESCRIBE)' tests/bench/compare $(BIN) $B/tests/bench build/results/bench.tsv
+.PHONY: bench-archive
+bench-archive: $(BIN)/pack-images $(BIN)/make-shapes ## speed of packing 2 GB of JPEGs (JPEGS=folder), 5 GB of disk
+	@mkdir -p build/results
+	tests/bench/archive $(BIN) '$(JPEGS)' | tee build/results/archive.tsv
