@@ -233,7 +233,7 @@ static void check_orders(void)
 
 int main(void)
 {
-	/* of networks: grids, frames of 14 x 14 with a class token (VideoMamba), 56 x 56 (VMamba) */
+	/* of grids; of frames with a class token (VideoMamba); of 56 x 56 (VMamba) */
 	const int64_t lens[] = {1, 4, 5, 49, 64, 196, 197, 730, 784, 1569, 2353, 3136};
 
 	for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {

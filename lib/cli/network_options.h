@@ -1,6 +1,6 @@
 /*
- * Options that change a named network: its input, patch, frames, classes, depth, MLP, norms and order. Put
- * NETWORK_OPTIONS into the tool's table and hand unknown keys to network_option;
+ * Options that change a named network: its input, patch, frames, classes, depth, MLP, norms and
+ * order. Put NETWORK_OPTIONS into the tool's table and hand unknown keys to network_option;
  * network_options_apply after parsing changes a config. What was not given stays as it is there.
  */
 #ifndef CLI_NETWORK_OPTIONS_H

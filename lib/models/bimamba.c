@@ -3,8 +3,8 @@
  *
  * Each direction has parameters of its own and a causal convolution that looks against it; both
  * scans are gated alike and their sum, or its half, is projected. With layer_norm all norms are
- * LayerNorms, and mlp_ratio adds an MLP: what TransMamba changes in a student. Names, order and first
- * values are upstream's: out_proj is scaled down by the root of the depth.
+ * LayerNorms, and mlp_ratio adds an MLP: what TransMamba changes in a student. Names, order and
+ * first values are upstream's: out_proj is scaled down by the root of the depth.
  */
 #include "kernels/dwconv1d.h"
 #include "kernels/orders.h"

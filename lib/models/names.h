@@ -2,8 +2,8 @@
  * Parameter names of published checkpoints, as tables of patterns beside our own.
  *
  * Ours: DeiT as in timm and the original release, PlainMamba as in the TransMamba release, ViM,
- * VMamba and VideoMamba as in their own code. A weight of ours may be several tensors of theirs, stacked along the
- * rows (attention's q, k and v).
+ * VMamba and VideoMamba as in their own code. A weight of ours may be several tensors of theirs,
+ * stacked along the rows (attention's q, k and v).
  */
 #ifndef MODELS_NAMES_H
 #define MODELS_NAMES_H
