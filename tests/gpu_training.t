@@ -93,7 +93,7 @@ for precision in fp32 bf16; do
 	rm -f ./*.state
 done
 
-for network in vim-micro-t vmamba-micro; do
+for network in vim-micro-t vmamba-micro videomamba-micro; do
 	init-weights -q -a $network -o n0.h5
 	other='--init n0.h5 --teacher t0.h5 --method wsab --steps 30'
 	# shellcheck disable=SC2086

@@ -1,8 +1,8 @@
 /*
  * Networks against the public implementations: weights imported from a checkpoint in their own
  * names, then logits, the output of every block, the final tokens and the gradient of every
- * parameter; with the fast loops and with the plain ones. tests/golden/make_networks.py made the
- * files, in double precision.
+ * parameter; with the fast loops and with the plain ones, and on a GPU (gpu_goldens.c).
+ * tests/golden/make_networks.py and its neighbours made the files, in double precision.
  */
 #include <unistd.h>
 #include "tests/golden_import.h"
@@ -62,6 +62,15 @@ struct running {
 	struct network_out out;
 	void *block;
 };
+
+/* Values of the device on the host, malloc'ed. */
+static real *host_of(const struct running *r, const real *x, int64_t n)
+{
+	real *host = memory_new(n, sizeof(*host));
+
+	r->device->get(host, x, n * sizeof(*host));
+	return host;
+}
 
 static void compare_tensor(struct running *r, const char *name, tensor t)
 {
@@ -184,8 +193,11 @@ static void compare_gradients(struct running *r)
 
 	for (int i = 0; i < m->count; i++)
 		if (!(m->params[i]->flags & PARAM_BUFFER)) {
-			good &= whole(r, m->params[i], m->params[i]->grad);
+			real *got = host_of(r, m->params[i]->grad, m->params[i]->count);
+
+			good &= whole(r, m->params[i], got);
 			count++;
+			free(got);
 		}
 	ok(good, "%s: gradients of all %d parameters", r->golden->name, count);
 }
@@ -213,19 +225,24 @@ static void compare_statistics(struct running *r)
 	for (int i = 0; i < m->count; i++) {
 		const struct param *p = m->params[i];
 		double *want;
+		real *running, *stat;
 		int64_t n;
 
 		if (!(p->flags & PARAM_BUFFER) || p->flags & PARAM_COUNTER)
 			continue;
+		running = host_of(r, p->data, p->count);
+		stat = host_of(r, p->grad, p->count);
 		want = golden_values(r->values, "after.", golden_name(r, p->name), &n);
 		for (int64_t k = 0; want && k < n; k++) {
-			double got = 0.9 * p->data[k] + 0.1 * p->grad[k];
+			double got = 0.9 * running[k] + 0.1 * stat[k];
 
 			good &= fabs(got - want[k]) <= golden_bound * (1 + fabs(want[k]));
 		}
 		good &= want && n == p->count;
 		count++;
 		free(want);
+		free(running);
+		free(stat);
 	}
 	if (count)
 		ok(good, "%s: the %d running statistics after a step", r->golden->name, count);
@@ -295,11 +312,30 @@ static void test_network(const struct golden *g, const struct device *device)
 	network_free(r.net);
 }
 
-int main(void)
+#ifdef ON_GPU
+static void run_all(void)
+{
+	const struct device *gpu;
+
+	if (device_cuda(&gpu, 0, PRECISION_FP32)) {
+		skip(error_message());
+		return;
+	}
+	for (size_t i = 0; i < sizeof(goldens) / sizeof(*goldens); i++)
+		test_network(&goldens[i], gpu);
+}
+#else
+static void run_all(void)
 {
 	for (size_t i = 0; i < sizeof(goldens) / sizeof(*goldens); i++)
 		for (int plain = 0; plain < 2; plain++)
 			test_network(&goldens[i], plain ? device_cpu_plain() : device_cpu());
+}
+#endif
+
+int main(void)
+{
+	run_all();
 	ok(!remove_folder(test_folder()), "the folder is removed");
 	return done();
 }

@@ -1,4 +1,4 @@
-/* Times whole training steps of a network, with its teacher, on random images. */
+/* Times whole training steps of a network, with its teacher, on random images or clips. */
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
 #include "lib/cli/cli.h"
@@ -102,11 +102,12 @@ static int make_teacher(struct bench *b, const struct network_config *student)
 
 static int make_batch(struct bench *b, const struct network_config *c)
 {
-	int64_t n = b->settings.train.batch, size = c->image * c->image * 3;
+	int64_t n = b->settings.train.batch, frames = network_frames(c);
+	int64_t size = frames * c->image * c->image * 3;
 
 	b->pixels = memory_new(n * size, 1);
 	b->labels = memory_new(n, sizeof(*b->labels));
-	b->erase = memory_new(n * 6, sizeof(*b->erase));
+	b->erase = memory_new(n * frames * 6, sizeof(*b->erase));
 	b->index = memory_new(n, sizeof(*b->index));
 	b->mix = memory_new(b->settings.train.shards * 6, sizeof(*b->mix));
 	if (!b->pixels || !b->labels || !b->erase || !b->index || !b->mix)
@@ -136,6 +137,7 @@ static int prepare(struct bench *b)
 	TRY(network_find(b->o->arch, &in.student));
 	network_options_apply(&b->o->network, &in.student);
 	TRY(make_teacher(b, &in.student));
+	in.clips = in.student.frames > 0;
 	in.device = b->device;
 	in.teacher = b->teacher;
 	TRY(trainer_new(&b->trainer, &in));
@@ -156,7 +158,8 @@ static int prepare_forward(struct bench *b)
 	TRY(network_new(&b->network, &c, NULL));
 	TRY(model_allocate(b->network->model, b->device, 0));
 	TRY(model_init(b->network->model, -1, 1));
-	TRY(evaluator_new(&b->evaluator, b->network, b->settings.train.batch, b->device));
+	TRY(evaluator_new(
+		&b->evaluator, b->network, b->settings.train.batch, c.frames > 0, b->device));
 	TRY(evaluator_bind(b->evaluator, NULL));
 	TRY(make_batch(b, &c));
 	tensor_put(b->evaluator->program, b->evaluator->pixels, b->pixels);
@@ -296,10 +299,11 @@ int main(int argc, char **argv)
 	static const struct argp argp = {table, parse, 0,
 		"Times whole training steps (teacher, forward, backward, update), or forward "
 		"alone, "
-		"on random images.\v"
-		"Example:\n"
+		"on random images, or with --frames on clips, which count as images.\v"
+		"Examples:\n"
 		"  bench-step --arch pmamba-t --teacher deit-t --set method=rc --set batch=256 \\\n"
-		"    --device cuda --precision bf16\n",
+		"    --device cuda --precision bf16\n"
+		"  bench-step --arch videomamba-t --frames 2 --set batch=4\n",
 		0, 0, 0};
 	struct options o = {.steps = 20, .repeat = 1};
 

@@ -157,7 +157,7 @@ static int judge(const struct options *o, const struct settings *s, const struct
 	if (!status && data->classes)
 		status = weights_check_classes(path, &n->config, o->data, data->classes);
 	if (!status)
-		status = evaluator_new(&e, n, o->batch, d);
+		status = evaluator_new(&e, n, o->batch, 0, d);
 	if (!status)
 		status = take_part(o, s, data, e, p, j);
 	if (!status && cli.dry_run)

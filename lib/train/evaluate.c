@@ -39,11 +39,21 @@ void scores_end(struct scores *s)
 		s->loss /= s->count;
 }
 
-int evaluator_new(
-	struct evaluator **out, struct network *n, int64_t batch, const struct device *device)
+tensor input_pixels(
+	struct program *p, const struct network_config *c, int64_t batch, int clips, tensor *pixels)
+{
+	int64_t T = network_frames(c), S = c->image, all = clips ? batch * T : batch;
+	tensor image;
+
+	*pixels = program_input(p, "pixels", TYPE_U8, 4, (int64_t[]){all, S, S, 3});
+	image = image_input(p, *pixels, all);
+	return clips ? program_reshape(p, image, 5, (int64_t[]){batch, T, S, S, 3}) : image;
+}
+
+int evaluator_new(struct evaluator **out, struct network *n, int64_t batch, int clips,
+	const struct device *device)
 {
 	struct evaluator *e = memory_new(1, sizeof(*e));
-	int64_t S = n->config.image;
 	struct network_want want = {0};
 	struct network_out y;
 	tensor image;
@@ -60,8 +70,7 @@ int evaluator_new(
 		return STATUS_SYSTEM;
 	}
 	program_set_half(e->program, device->half);
-	e->pixels = program_input(e->program, "pixels", TYPE_U8, 4, (int64_t[]){batch, S, S, 3});
-	image = image_input(e->program, e->pixels, batch);
+	image = input_pixels(e->program, &n->config, batch, clips, &e->pixels);
 	network_build(n, e->program, image, &want, &y);
 	if (y.logits)
 		e->logits = program_keep(e->program, y.logits, "logits");

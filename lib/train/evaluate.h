@@ -25,9 +25,16 @@ struct scores {
 void scores_add(struct scores *s, const real *logits, int64_t classes, int64_t label);
 void scores_end(struct scores *s);
 
-/* Builds and plans; no memory is taken yet. Program of the network's input and `batch` images. */
-int evaluator_new(
-	struct evaluator **e, struct network *n, int64_t batch, const struct device *device);
+/*
+ * The input of a program as the network takes it. *pixels are bytes (batch, S, S, 3), or where the
+ * samples are clips (batch * frames, S, S, 3), frame after frame.
+ */
+tensor input_pixels(struct program *p, const struct network_config *c, int64_t batch, int clips,
+	tensor *pixels);
+
+/* Builds and plans; no memory is taken yet. Program of `batch` images, or clips. */
+int evaluator_new(struct evaluator **e, struct network *n, int64_t batch, int clips,
+	const struct device *device);
 size_t evaluator_bytes(const struct evaluator *e);
 /* All that evaluate() needs on the host beside the network and the data. */
 size_t evaluate_bytes(const struct evaluator *e, const struct dataset *d,

@@ -112,7 +112,7 @@ static void build_teacher(struct trainer *t, tensor image, struct teacher_out *o
 static int build_train(struct trainer *t)
 {
 	const struct settings *s = t->in.settings;
-	int64_t b = shard_size(t), S = t->student->config.image;
+	int64_t b = shard_size(t);
 	struct network_want want = distill_want(&s->distill);
 	struct network_out out;
 	struct teacher_out teacher;
@@ -123,8 +123,7 @@ static int build_train(struct trainer *t)
 	if (!p)
 		return STATUS_SYSTEM;
 	program_set_half(p, t->in.device->half);
-	t->pixels = program_input(p, "pixels", TYPE_U8, 4, (int64_t[]){b, S, S, 3});
-	image = image_input(p, t->pixels, b);
+	image = input_pixels(p, &t->student->config, b, t->in.clips, &t->pixels);
 	t->labels = program_input(p, "labels", TYPE_I32, 1, &b);
 	build_teacher(t, image, &teacher);
 	want.no_head = t->in.map_only;
@@ -161,8 +160,8 @@ int trainer_new(struct trainer **out, const struct trainer_inputs *in)
 	if (!status)
 		status = build_train(t);
 	if (!status && in->evaluates)
-		status = evaluator_new(
-			&t->evaluator, t->student, in->settings->train.eval_batch, in->device);
+		status = evaluator_new(&t->evaluator, t->student, in->settings->train.eval_batch,
+			in->clips, in->device);
 	if (status) {
 		trainer_free(t);
 		return status;

@@ -30,6 +30,7 @@ struct trainer_inputs {
 	struct network *teacher;   /* frozen, allocated without gradients; or NULL */
 	struct features *features; /* instead of it; or NULL */
 	int map_only;		   /* calibration's first stage: the student is frozen */
+	int clips;		   /* batches hold clips, all frames of each in turn */
 	int evaluates;		   /* a program for validation is planned too */
 	const char *files;	   /* JSON, role: content hash; a state keeps it. NULL: not said */
 };

@@ -51,13 +51,13 @@ static void add_report(struct trainer *t, int64_t shard)
 
 static int fill(struct trainer *t, const struct batch *b, int64_t shard)
 {
-	int64_t n = t->labels->count, at = shard * n, S = t->student->config.image;
+	int64_t n = t->labels->count, at = shard * n;
 	struct program *p = t->train;
 
-	tensor_put(p, t->pixels, b->pixels + at * S * S * 3);
+	tensor_put(p, t->pixels, b->pixels + shard * t->pixels->count);
 	tensor_put(p, t->labels, b->labels + at);
 	if (t->erase)
-		tensor_put(p, t->erase, b->erase + at * 6);
+		tensor_put(p, t->erase, b->erase + shard * t->erase->count);
 	if (t->mix) {
 		real row[6];
 
