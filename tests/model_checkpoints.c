@@ -89,7 +89,7 @@ static void test_video_files(void)
 	encoder = opened(&video_micro, GOLDEN "videomamba-pretrain.pth", NULL);
 	retrieval = opened(&video_micro, GOLDEN "videomamba-retrieval.pth", NULL);
 	other.image = 16;
-	other.frames = 3;
+	other.frames = 5;
 	asked = (struct import_options){.new_positions = 1};
 	resized = opened(&other, GOLDEN "videomamba-micro.pth", NULL);
 	asked = (struct import_options){.new_positions = 0};

@@ -10,7 +10,7 @@ classes, by make_vim.py's formula; the column after the name says how many frame
 videomamba-micro.pth: a clip network of two frames as its training saves it, videomamba-pretrain.pth
 and videomamba-retrieval.pth the same weights as masked pre-training's encoder (no head; a decoder)
 and within the retrieval model, as DeepSpeed nests them. videomamba-resized.safetensors: positions of
-videomamba-micro.pth resized by the project's loader for 3 frames on a grid of 2.
+videomamba-micro.pth resized by the project's loader for 5 frames on a grid of 2.
 """
 import argparse
 import tempfile
@@ -60,7 +60,7 @@ def half(state):
 
 
 def checkpoints(path, module, retrieval):
-    """One layer; positions as the loader resizes them for clips of three frames of 16 pixels."""
+    """One layer; positions as the loader resizes them for clips of five frames of 16 pixels."""
     micro = {**TINY, "depth": 1, "embed_dim": 32, "ssm_cfg": {"d_state": 8}}
     state = half(networks.fill(videomamba.published(module, frames=2, **micro), 67))
     averages = {k: v / 2 for k, v in state.items()}
@@ -75,10 +75,10 @@ def checkpoints(path, module, retrieval):
                         ("itm_head.weight", (2, 4)), ("vision_encoder.pool_norm.bias", (32,))):
         whole[name] = torch.zeros(shape, dtype=torch.bfloat16)
     torch.save({"module": whole, "epoch": 9}, f"{path}/videomamba-retrieval.pth")
-    model = encoder(retrieval, img_size=16, num_frames=3)
+    model = encoder(retrieval, img_size=16, num_frames=5)
     with tempfile.NamedTemporaryFile() as f:
         torch.save({"model": {k: v.double() for k, v in state.items()}}, f.name)
-        retrieval.load_state_dict(f.name, model, 2, 3)
+        retrieval.load_state_dict(f.name, model, 2, 5)
     save_file({k: getattr(model, k).detach().clone()
                for k in ("pos_embed", "temporal_pos_embedding")},
               f"{path}/videomamba-resized.safetensors")
@@ -117,6 +117,7 @@ def main():
     parser.add_argument("-o", required=True)
     a = parser.parse_args()
     public.as_double()
+    torch.manual_seed(1)
     picture, clip, retrieval = (videomamba.load(a.videomamba, name)
                                 for name in ("image_sm", "video_sm", "video_mm"))
     if a.full:
