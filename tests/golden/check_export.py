@@ -2,11 +2,11 @@
 """Do exported weights give the same logits in the public PyTorch classes?
 
     check_export.py --bin build/bin --plainmamba CHECKOUT --transmamba CHECKOUT
-        --vim CHECKOUT --vmamba CHECKOUT [--transformers FOLDER]
+        --vim CHECKOUT --vmamba CHECKOUT --videomamba CHECKOUT [--transformers FOLDER]
 
 Makes weights with init-weights, changes them a little (first values have zeros that would hide a
 mistake), imports and exports them through the tools, loads them strictly into the public classes and
-compares those classes' logits, in float, with eval-cls' scores. Prints a line per network and exits
+compares those classes' logits, in float, with eval-cls' scores (of clips: of one frame, an image). Prints a line per network and exits
 1 when one is off by more than 1e-5 of the largest logit.
 Needs torch, timm, safetensors, h5py; transformers for the hf names.
 """
@@ -23,6 +23,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import public_models as public
+import public_videomamba
 import public_vim
 
 SIZE, COUNT, CLASSES = 32, 16, 48
@@ -83,6 +84,12 @@ def vim_model(module, stride):
                                 embed_dim=192, num_classes=CLASSES)
 
 
+def videomamba_model(checkout, frames):
+    module = public_videomamba.load(checkout, "video_sm" if frames else "image_sm")
+    return public_videomamba.published(module, frames=frames, img_size=SIZE, patch_size=16,
+                                       depth=24, embed_dim=192, num_classes=CLASSES)
+
+
 def vmamba_model(module, arch):
     public_name = {"vmamba-v0-t": "vanilla_vmamba_tiny", "vmamba-t-s2l5": "vmamba_tiny_s2l5",
                    "vmamba-t-s1l8": "vmamba_tiny_s1l8"}
@@ -117,15 +124,17 @@ def logits_of(model, x):
     return y.numpy()
 
 
-def check(a, folder, arch, spelling, model):
+def check(a, folder, arch, spelling, model, frames=0):
     p = lambda name: os.path.join(folder, name)
-    settings = "--arch", arch, "--input", SIZE, "--classes", CLASSES
+    settings = ["--arch", arch, "--input", SIZE, "--classes", CLASSES]
+    settings += ["--frames", frames] if frames else []
     run(a, "init-weights", *settings, "-o", p("first.h5"))
     run(a, "export-weights", p("first.h5"), "-o", p("first.safetensors"))
     perturb(p("first.safetensors"), p("changed.safetensors"))
     run(a, "import-weights", p("changed.safetensors"), *settings, "-q", "-o", p("changed.h5"))
     run(a, "export-weights", p("changed.h5"), "--spelling", spelling, "-o", p("out.safetensors"))
-    want = logits_of(load(model, p("out.safetensors")), images(p("data.h5")))
+    x = images(p("data.h5"))
+    want = logits_of(load(model, p("out.safetensors")), x[:, :, None] if frames else x)
     got = our_logits(a, p("changed.h5"), p("data.h5"), p("predictions.h5"))
     off = np.abs(got - want).max() / np.abs(want).max()
     print(f"{arch}\t{spelling}\t{off:.2e}\t{'ok' if off <= 1e-5 else 'DIFFERS'}", flush=True)
@@ -155,6 +164,9 @@ def check_all(a, folder):
     module = public_vim.load_vim(a.vim)
     for arch, spelling, stride in (("vim-t", "public", 16), ("vim-t-plus", "own", 8)):
         good &= check(a, folder, arch, spelling, vim_model(module, stride))
+    for frames in (0, 1):
+        good &= check(a, folder, "videomamba-t", "public", videomamba_model(a.videomamba, frames),
+                      frames)
     if a.transformers:
         public.remove_stubs()
         sys.path.insert(0, a.transformers)
@@ -170,6 +182,7 @@ def main():
     parser.add_argument("--transmamba", required=True)
     parser.add_argument("--vim", required=True)
     parser.add_argument("--vmamba", required=True)
+    parser.add_argument("--videomamba", required=True)
     parser.add_argument("--transformers")
     a = parser.parse_args()
     torch.set_num_threads(1)
