@@ -218,7 +218,7 @@ static size_t memory_of(const struct bench *b)
 	struct memory_part parts[TRAINER_PARTS];
 
 	if (b->o->forward)
-		return evaluator_bytes(b->evaluator) + b->network->model->size * sizeof(real);
+		return evaluator_bytes(b->evaluator) + model_bytes(b->network->model, b->device, 0);
 	trainer_memory(b->trainer, parts);
 	return memory_sum(parts, TRAINER_PARTS);
 }

@@ -104,7 +104,8 @@ static void print_memory(const struct options *o, const struct settings *s,
 {
 	int64_t logits =
 		p ? e->limit * (e->network->config.classes * (int64_t)sizeof(real) + 1) : 0;
-	const struct memory_part parts[] = {{"parameters", model_bytes(e->network->model, 0)},
+	const struct memory_part parts[] = {
+		{"parameters", model_bytes(e->network->model, e->device, 0)},
 		{"evaluation", evaluate_bytes(e, data, &s->augment, worker_threads(o, e))},
 		{"predictions", logits}, {"data", dataset_bytes(data)}};
 

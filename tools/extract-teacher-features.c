@@ -120,7 +120,8 @@ static void print_memory(const struct extraction *x)
 	struct batches_settings b;
 
 	batches_of(x, &b);
-	const struct memory_part parts[] = {{"parameters", model_bytes(x->teacher->model, 0)},
+	const struct memory_part parts[] = {
+		{"parameters", model_bytes(x->teacher->model, x->device, 0)},
 		{"activations", program_bytes(x->program)},
 		{"outputs", (x->tokens->count + x->logits->count) * sizeof(real)},
 		{"inputs", x->pixels->count + x->mix->count * sizeof(real) +

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kernels/linear_cuda.h"
 #include "lib/cuda/cuda.h"
 
 cudaStream_t cuda_stream;
@@ -118,6 +119,11 @@ static void device_get(void *host, const void *from, size_t bytes)
 static void device_zero(void *p, size_t bytes)
 {
 	cuda_failed(cudaMemsetAsync(p, 0, bytes, cuda_stream), "clearing memory");
+}
+
+static void device_halve(void *to, const real *from, int64_t count)
+{
+	cast_cuda((struct array){to, 1}, (struct array){(void *)from, 0}, count, 1);
 }
 
 #define FETCH_BYTES ((size_t)1 << 16)
@@ -273,6 +279,7 @@ __attribute__((visibility("default"))) int transmamba_cuda_open(
 	d->get = device_get;
 	d->zero = device_zero;
 	d->set_one = set_one_cuda;
+	d->halve = device_halve;
 	d->step = put_step;
 	d->capture_begin = capture_begin;
 	d->capture_end = capture_end;

@@ -7,7 +7,7 @@
 
 #include "lib/program/device.h"
 
-#define CUDA_ABI 1
+#define CUDA_ABI 2
 #define CUDA_LIBRARY "libtransmamba-cuda.so"
 
 /* Sizes that change when a shared struct does. */

@@ -24,6 +24,7 @@ struct device {
 
 	/* What follows is NULL on the CPU. */
 	int half; /* programs store activations as bf16 */
+	void (*halve)(void *to, const real *from, int64_t count); /* reals to bf16 */
 	/* Brings what changes from step to step to where the ops read it. */
 	const struct step *(*step)(const struct step *host);
 	/*

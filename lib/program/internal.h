@@ -24,6 +24,8 @@ struct program {
 	char *block;
 	char *own; /* inputs and tables */
 	size_t own_bytes;
+	struct model **models; /* whose parameters are read, each once: set by program_bind */
+	int n_models;
 	const int32_t **tables; /* host copies; tables[i] of tensor table_ids[i] */
 	int *table_ids, n_tables;
 

@@ -27,6 +27,7 @@ void model_free(struct model *m)
 		m->device->release(m->grad);
 		m->device->release(m->buffer);
 		m->device->release(m->stat);
+		m->device->release(m->half);
 	}
 	free(m);
 }
@@ -70,6 +71,7 @@ struct param *model_param(
 		p->count *= p->shape[i];
 	}
 	va_end(ap);
+	p->model = m;
 	p->flags = flags;
 	p->group = m->group;
 	p->init = init;
@@ -99,9 +101,12 @@ int64_t model_parameters(const struct model *m, int group)
 	return n;
 }
 
-size_t model_bytes(const struct model *m, int with_gradients)
+size_t model_bytes(const struct model *m, const struct device *device, int with_gradients)
 {
-	return (size_t)(m->size + m->buffer_size) * sizeof(real) * (with_gradients ? 2 : 1);
+	size_t blocks = (size_t)(m->size + m->buffer_size) * sizeof(real);
+
+	return blocks * (with_gradients ? 2 : 1) +
+	       (device->half ? (size_t)m->size * type_size(TYPE_BF16) : 0);
 }
 
 void model_freeze(struct model *m, int group, int frozen)
@@ -122,6 +127,12 @@ int model_allocate(struct model *m, const struct device *device, int with_gradie
 	m->buffer = device->alloc(m->buffer_size * sizeof(real));
 	if (!m->data || !m->buffer)
 		return STATUS_SYSTEM;
+	if (device->half) {
+		m->half = device->alloc(m->size * type_size(TYPE_BF16));
+		if (!m->half)
+			return STATUS_SYSTEM;
+	}
+	m->half_stale = 1;
 	if (with_gradients) {
 		m->grad = device->alloc(m->size * sizeof(real));
 		m->stat = device->alloc(m->buffer_size * sizeof(real));
@@ -164,4 +175,11 @@ void param_get(const struct model *m, const struct param *p, real *host)
 void param_put(struct model *m, struct param *p, const real *host)
 {
 	m->device->put(p->data, host, p->count * sizeof(real));
+	m->half_stale = 1;
+}
+
+void model_halve(struct model *m)
+{
+	m->device->halve(m->half, m->data, m->size);
+	m->half_stale = 0;
 }

@@ -39,6 +39,7 @@ struct param {
 	double a;
 	int64_t offset;	   /* elements from the start of its block */
 	real *data, *grad; /* set by model_allocate; grad NULL for a model without gradients */
+	struct model *model;
 };
 
 struct model {
@@ -48,6 +49,8 @@ struct model {
 	int64_t size, buffer_size; /* elements of the two blocks, padding included */
 	real *data, *grad;	   /* trainable block */
 	real *buffer, *stat;	   /* running statistics, and the batch's */
+	void *half;		   /* data as bf16, on devices that store halves; else NULL */
+	int half_stale;		   /* data was changed from the host since */
 	const struct device *device;
 	int failed; /* a parameter could not be made: model_allocate returns the error */
 };
@@ -65,7 +68,7 @@ struct param *model_find(const struct model *m, const char *name);
 int64_t model_parameters(const struct model *m, int group);
 
 /* Bytes that model_allocate will take. */
-size_t model_bytes(const struct model *m, int with_gradients);
+size_t model_bytes(const struct model *m, const struct device *device, int with_gradients);
 
 int model_allocate(struct model *m, const struct device *device, int with_gradients);
 
@@ -79,5 +82,11 @@ void param_init(const struct param *param, uint64_t seed, real *host);
 
 void param_get(const struct model *m, const struct param *p, real *host);
 void param_put(struct model *m, struct param *p, const real *host);
+
+/*
+ * Brings the bf16 copy up to date. Programs do it themselves: of a model with gradients at every
+ * forward walk, of others after the host changed them.
+ */
+void model_halve(struct model *m);
 
 #endif

@@ -269,9 +269,27 @@ static int bind_param(tensor t)
 			param->name);
 	t->data = param->data + t->param_offset;
 	t->grad = param->grad ? param->grad + t->param_offset : NULL;
+	t->half = NULL;
+	if (param->model->half && !(param->flags & PARAM_BUFFER))
+		t->half = (uint16_t *)param->model->half + param->offset + t->param_offset;
 	if (t->flags & TENSOR_GRAD && !t->grad)
 		return error(
 			STATUS_BUG, "%s: the model was allocated without gradients", param->name);
+	return 0;
+}
+
+static int note_model(struct program *p, struct model *m)
+{
+	struct model **grown;
+
+	for (int i = 0; i < p->n_models; i++)
+		if (p->models[i] == m)
+			return 0;
+	grown = memory_grow(p->models, p->n_models + 1, sizeof(*grown));
+	if (!grown)
+		return STATUS_SYSTEM;
+	p->models = grown;
+	p->models[p->n_models++] = m;
 	return 0;
 }
 
@@ -289,6 +307,7 @@ int program_bind(struct program *p, void *block)
 
 		if (t->flags & TENSOR_PARAM) {
 			TRY(bind_param(t));
+			TRY(note_model(p, t->param->model));
 			continue;
 		}
 		if (t->flags & TENSOR_INPUT)

@@ -37,6 +37,7 @@ void program_free(struct program *p)
 	free(p->calls);
 	free(p->scopes);
 	free(p->tables);
+	free(p->models);
 	free(p->table_ids);
 	free(p);
 }

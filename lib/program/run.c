@@ -76,10 +76,23 @@ static void seed_losses(struct program *p)
 	}
 }
 
+/* Of models that train, or of the others: what changes from walk to walk is part of the graph. */
+static void halve_models(struct program *p, int trained)
+{
+	for (int i = 0; i < p->n_models; i++) {
+		struct model *m = p->models[i];
+
+		if (m->half && trained == (m->grad != NULL) && (trained || m->half_stale))
+			model_halve(m);
+	}
+}
+
 static void walk(struct program *p, int backward, const struct run *r)
 {
 	if (backward)
 		seed_losses(p);
+	else
+		halve_models(p, 1);
 	for (int i = 0; i < p->n_calls; i++)
 		if (backward)
 			call_backward(p, &p->calls[p->n_calls - 1 - i], r);
@@ -112,6 +125,8 @@ static void run_walk(struct program *p, int backward, const struct step *step)
 	const struct device *d = p->device;
 	struct run r = run_of(p, d->step ? d->step(step) : step);
 
+	if (!backward)
+		halve_models(p, 0);
 	if (!launch(p, backward, &r))
 		walk(p, backward, &r);
 }

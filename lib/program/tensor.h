@@ -43,6 +43,7 @@ struct tensor {
 	void *grad; /* of the tensor's type; NULL unless TENSOR_GRAD and written by someone */
 
 	struct param *param; /* TENSOR_PARAM: of which it is the part from param_offset */
+	void *half;	     /* TENSOR_PARAM: the same values as bf16; NULL: there are none */
 	int64_t param_offset;
 	int producer;		     /* index of the call, -1 for inputs */
 	int64_t offset, grad_offset; /* bytes in the block, -1 for none */

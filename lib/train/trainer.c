@@ -207,17 +207,17 @@ static size_t sums_bytes(const struct trainer *t)
 
 void trainer_memory(const struct trainer *t, struct memory_part parts[TRAINER_PARTS])
 {
-	size_t parameters = model_bytes(t->model, 0);
+	size_t parameters = model_bytes(t->model, t->in.device, 0);
 	int moments = t->in.settings->train.optimizer == OPTIMIZER_ADAMW ? 2 : 1;
 	int levels = trainer_levels(t);
 	struct program_memory train;
 
 	program_memory(t->train, &train);
 	const struct memory_part all[TRAINER_PARTS] = {{"parameters", parameters},
-		{"gradients", model_bytes(t->model, 1) - parameters},
+		{"gradients", model_bytes(t->model, t->in.device, 1) - parameters},
 		{"optimiser", moments * t->model->size * sizeof(real)},
 		{"activations", t->block_bytes}, {"inputs", train.inputs},
-		{"teacher", t->in.teacher ? model_bytes(t->in.teacher->model, 0) : 0},
+		{"teacher", t->in.teacher ? model_bytes(t->in.teacher->model, t->in.device, 0) : 0},
 		{"shards", levels ? (levels + 1) * sums_bytes(t) : 0}};
 
 	memcpy(parts, all, sizeof(all));
