@@ -4,14 +4,9 @@
  * Both the causal and the mirrored form walk forward: the window of token t is t + first to
  * t + first + 3, first = -3 or 0, with the weights in the window's order.
  */
-#include "kernels/dwconv.cuh"
-#include "kernels/dwconv1d_cuda.h"
+#include "kernels/dwconv1d.cuh"
 
-#define TAPS DWCONV1D_WIDTH
-#define LAST (TAPS - 1)
 #define THREADS 128
-#define STRETCH 32 /* tokens */
-#define PARTS 256  /* sums of weight gradients at most */
 
 /* The tokens under a window, their values and segments; -1: outside the row. */
 template <int V> struct window {
@@ -194,59 +189,32 @@ static __global__ void advance_window(struct dwconv1d p, float *window, const T 
 	for (int64_t j = 0; j < LAST; j++) {
 		int64_t t = len - LAST + j;
 
-		next[j] = t >= 0 ? load(x, (blockIdx.x * len + t) * p.dim + e)
-				 : w[(j + len) * p.dim];
+		next[j] =
+			t >= 0 ? load(x, (blockIdx.x * len + t) * p.dim + e) : w[(j + len) * p.dim];
 	}
 	for (int64_t j = 0; j < LAST; j++)
 		w[j * p.dim] = next[j];
 }
-
-static int stretches_of(const struct dwconv1d *p)
-{
-	return (int)((p->len + STRETCH - 1) / STRETCH);
-}
-
-static int parts_of(const struct dwconv1d *p)
-{
-	int64_t n = p->batch * stretches_of(p);
-
-	return (int)(n < PARTS ? n : PARTS);
-}
-
-static unsigned groups_of(const struct dwconv1d *p, int together)
-{
-	return (unsigned)((p->dim + THREADS * together - 1) / (THREADS * together));
-}
-
-/* CALL(TX, TU, V): pairs of channels where both are halves and dim is even */
-#define BY_PACK(x, u, dim, CALL)                                                                   \
-	do {                                                                                       \
-		if ((x).half && (u).half && (dim) % 2 == 0)                                        \
-			CALL(bf16, bf16, 2);                                                       \
-		else if ((x).half && (u).half)                                                     \
-			CALL(bf16, bf16, 1);                                                       \
-		else if ((x).half)                                                                 \
-			CALL(bf16, float, 1);                                                      \
-		else if ((u).half)                                                                 \
-			CALL(float, bf16, 1);                                                      \
-		else                                                                               \
-			CALL(float, float, 1);                                                     \
-	} while (0)
 
 void dwconv1d_forward_cuda(const struct dwconv1d *p, struct array u, struct array c, struct array x,
 	const float *weight, const float *bias, const int32_t *segments, float *window)
 {
 	unsigned rows = (unsigned)(p->batch * stretches_of(p));
 
+	if (!segments && !window) {
+		dwconv1d_rows_forward(p, u, c, x, weight, bias);
+		return;
+	}
 #define CALL(TX, TU, V)                                                                            \
-	forward_kernel<TX, TU, V><<<dim3(rows, groups_of(p, V)), THREADS, 0, cuda_stream>>>(*p,    \
-		(TU *)u.data, (TU *)c.data, (const TX *)x.data, weight, bias, segments, window,    \
-		stretches_of(p))
+	forward_kernel<TX, TU, V>                                                                  \
+		<<<dim3(rows, groups_of(p, V, THREADS)), THREADS, 0, cuda_stream>>>(*p,            \
+			(TU *)u.data, (TU *)c.data, (const TX *)x.data, weight, bias, segments,    \
+			window, stretches_of(p))
 	BY_PACK(x, u, p->dim, CALL);
 #undef CALL
 #define CALL(T)                                                                                    \
-	advance_window<<<dim3((unsigned)p->batch, groups_of(p, 1)), THREADS, 0, cuda_stream>>>(    \
-		*p, window, (const T *)x.data)
+	advance_window<<<dim3((unsigned)p->batch, groups_of(p, 1, THREADS)), THREADS, 0,           \
+		cuda_stream>>>(*p, window, (const T *)x.data)
 	if (window)
 		BY_TYPE(x, CALL);
 #undef CALL
@@ -259,10 +227,14 @@ void dwconv1d_backward_cuda(const struct dwconv1d *p, struct array dx, int acc_x
 	unsigned parts = (unsigned)parts_of(p);
 
 #define CALL(TX, TU, V)                                                                            \
-	backward_kernel<TX, TU, V><<<dim3(parts, groups_of(p, V)), THREADS, 0, cuda_stream>>>(*p,  \
-		(TX *)dx.data, acc_x, work, (const TU *)du.data, (const TU *)c.data,               \
-		(const TX *)x.data, weight, segments, stretches_of(p))
-	BY_PACK(x, du, p->dim, CALL);
+	backward_kernel<TX, TU, V>                                                                 \
+		<<<dim3(parts, groups_of(p, V, THREADS)), THREADS, 0, cuda_stream>>>(*p,           \
+			(TX *)dx.data, acc_x, work, (const TU *)du.data, (const TU *)c.data,       \
+			(const TX *)x.data, weight, segments, stretches_of(p))
+	if (segments)
+		BY_PACK(x, du, p->dim, CALL);
+	else
+		dwconv1d_rows_backward(p, dx, acc_x, du, c, x, weight, work);
 #undef CALL
 	if (dweight || dbias)
 		sum_tap_parts(dweight, dbias, work, (int)parts, TAPS, p->dim);
