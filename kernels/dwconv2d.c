@@ -31,7 +31,8 @@ static void pixel_forward(const struct dwconv2d *p, int64_t b, int64_t i, int64_
 				sum += weight[e * k * k + tap] * x[from + e];
 		}
 		c[at + e] = sum;
-		y[at + e] = sum * sigmoid(sum);
+		if (!p->plain)
+			y[at + e] = sum * sigmoid(sum);
 	}
 }
 
@@ -51,7 +52,10 @@ static void pixel_back(const struct dwconv2d *p, int64_t b, int64_t i, int64_t j
 	int64_t k = p->kernel, at = pixel(p, b, i, j);
 
 	for (int64_t e = 0; e < p->dim; e++) {
-		real s = sigmoid(c[at + e]), dc = dy[at + e] * s * (1 + c[at + e] * (1 - s));
+		real s = p->plain ? 1 : sigmoid(c[at + e]), dc = dy[at + e];
+
+		if (!p->plain)
+			dc *= s * (1 + c[at + e] * (1 - s));
 
 		for (int64_t tap = 0; tap < k * k; tap++) {
 			int64_t from = pixel(p, b, i + tap / k - k / 2, j + tap % k - k / 2);

@@ -353,6 +353,10 @@ template <typename F> static void allow(F kernel, size_t room)
 void dwconv2d_forward_cuda(const struct dwconv2d *p, struct array y, struct array c, struct array x,
 	const float *weight, const float *bias)
 {
+	if (p->plain) {
+		dwconv2d_any_forward(p, y, c, x, weight, bias);
+		return;
+	}
 	if (dwconv2d_whole_fits(p) && aligned(x) && aligned(y) && aligned(c)) {
 		dwconv2d_whole_forward(p, y, c, x, weight, bias);
 		return;
@@ -386,9 +390,9 @@ void dwconv2d_backward_cuda(const struct dwconv2d *p, struct array dx, int acc_x
 	tiling g = tiling_of(p);
 	dim3 grid(parts, groups_of(p->dim, V));
 
-	if (dwconv2d_whole_fits(p) && aligned(dx) && aligned(dy) && aligned(c) && aligned(x)) {
+	if (!p->plain && dwconv2d_whole_fits(p) && aligned(dx) && aligned(dy) && aligned(c) && aligned(x)) {
 		parts = dwconv2d_whole_backward(p, dx, acc_x, part, dy, c, x, weight);
-	} else if ((k != 3 && k != 7) || !fits(room)) {
+	} else if (p->plain || (k != 3 && k != 7) || !fits(room)) {
 		if (parts > p->batch)
 			parts = (int)p->batch;
 		dwconv2d_any_backward(p, dx, acc_x, part, parts, dy, c, x, weight);

@@ -1,13 +1,13 @@
 /*
- * Depthwise k x k convolution on a height x width grid, then SiLU.
+ * Depthwise k x k convolution on a height x width grid, then SiLU unless it is plain.
  *
  *	c_ij = bias + sum over di, dj of w[di][dj] x[i + di - k/2][j + dj - k/2]
- *	y    = c sigmoid(c)
+ *	y    = c sigmoid(c), or plain: c
  *
  * Stride 1, zeros outside, k odd, no flip. x, y (b, height, width, E); weight (E, 1, k, k); bias
- * (E) or NULL; kept: c, as y.
+ * (E) or NULL; kept: c, as y; plain: c and y are one array, and backward reads neither.
  *
- * Backward: dc = dy s (1 + c (1 - s)); dx is dc convolved with the turned weight, set or added;
+ * Backward: dc = dy s (1 + c (1 - s)), plain: dy; dx is dc convolved with the turned weight, set or added;
  * dweight and dbias are added, pixels in order. NULL is not wanted. Work in reals, fast: forward
  * (k^2 + 1) E, backward the same plus b height width E.
  */
@@ -20,6 +20,7 @@
 
 struct dwconv2d {
 	int64_t batch, height, width, dim, kernel;
+	int plain;
 };
 
 void dwconv2d_forward(const struct dwconv2d *p, real *y, real *c, const real *x, const real *weight,

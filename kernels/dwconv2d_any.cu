@@ -9,9 +9,10 @@ static __device__ __forceinline__ int64_t pixel_at(
 	return ((image * p.height + i) * p.width + j) * p.dim;
 }
 
+/* c.data NULL: plain */
 static __device__ __forceinline__ float gradient_at(struct array dy, struct array c, int64_t at)
 {
-	return value(dy, at) * silu_slope(value(c, at));
+	return c.data ? value(dy, at) * silu_slope(value(c, at)) : value(dy, at);
 }
 
 static __global__ void forward_any(dwconv2d p, struct array y, struct array c, struct array x,
@@ -33,7 +34,7 @@ static __global__ void forward_any(dwconv2d p, struct array y, struct array c, s
 		}
 		if (c.data)
 			set_value(c, n, sum, 0);
-		set_value(y, n, sum * sigmoid_of(sum), 0);
+		set_value(y, n, p.plain ? sum : sum * sigmoid_of(sum), 0);
 	}
 }
 

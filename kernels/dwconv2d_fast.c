@@ -73,6 +73,8 @@ static inline __attribute__((always_inline)) void forward_block(const struct dwc
 			else
 				memset(c + at, 0, width * sizeof(*c));
 			convolve(p, width, i, j, c + at, x, w);
+			if (p->plain)
+				continue;
 #pragma omp simd
 			for (int64_t e = 0; e < width; e++)
 				y[at + e] = vsilu(c[at + e]);
@@ -115,12 +117,15 @@ static inline __attribute__((always_inline)) void block_back(const struct dwconv
 	int64_t width, real *dx, int acc, real *dc, const real *dy, const real *c, const real *w)
 {
 	for (int64_t i = 0; i < p->height * p->width; i++)
+		if (p->plain)
+			memcpy(dc + i * p->dim, dy + i * p->dim, width * sizeof(*dc));
+		else
 #pragma omp simd
-		for (int64_t e = i * p->dim; e < i * p->dim + width; e++) {
-			real s = vsigmoid(c[e]);
+			for (int64_t e = i * p->dim; e < i * p->dim + width; e++) {
+				real s = vsigmoid(c[e]);
 
-			dc[e] = dy[e] * s * (1 + c[e] * (1 - s));
-		}
+				dc[e] = dy[e] * s * (1 + c[e] * (1 - s));
+			}
 	if (dx)
 		input_block(p, width, dx, acc, dc, w);
 }

@@ -31,8 +31,9 @@ static int64_t plainmamba_closed_form(const struct network_config *c)
 			R * E + E + E * N + E + E * d + d + 5 * N;
 	int64_t stem = 3 * 49 * s + 2 * s + c->stem_convs * (9 * s * s + 2 * s) + s * k * k * d + d;
 	int64_t added = hidden ? 2 * d + block_of_mlp(d, hidden) : 0;
+	int64_t local = c->local ? 9 * d + 2 * d : 0;
 
-	return stem + grid * grid * d + c->depth * (mixer + 2 * d + added) + 2 * d +
+	return local + stem + grid * grid * d + c->depth * (mixer + 2 * d + added) + 2 * d +
 	       c->classes * d + c->classes;
 }
 
@@ -155,6 +156,11 @@ static const struct {
 	{"pmamba-s", 0, 32, 100, 13711588},
 	{"pmamba-b", 0, 32, 100, 49456996},
 	{"pmamba-t", 4, 224, 100, 7725220},
+	{"pmamba-l1", 0, 224, 1000, 7551656},
+	{"pmamba-l1", 0, 224, 0, 7358656},
+	{"pmamba-l2", 0, 224, 1000, 26145832},
+	{"pmamba-l3", 0, 224, 1000, 50956456},
+	{"pmamba-l3", 0, 224, 0, 50507456},
 	{"pmamba-s", 4, 224, 100, 27973348},
 	{"pmamba-b", 4, 224, 100, 106292068},
 	{"vmamba-t", 0, 224, 100, 38375396},

@@ -31,6 +31,8 @@ static const struct golden goldens[] = {
 		{"deit", DEIT, .image = 16, .patch = 8, .dim = 24, .distilled = 1}},
 	{"plainmamba-tiny",
 		{"pmamba", PMAMBA, .image = 40, .state = 16, .stem = 64, .stem_convs = 2}},
+	{"plainmamba-local-tiny", {"pmamba", PMAMBA, .image = 40, .state = 16, .stem = 64,
+					  .stem_convs = 1, .local = 1}},
 	{"plainmamba-mlp-tiny", {"pmamba", PMAMBA, .image = 24, .state = 8, .stem = 16,
 					.stem_convs = 1, .mlp_ratio = 2, .scan_order = 1}},
 	{"vim-tiny", {"vim", VIM, .image = 40, .patch = 8, .dim = 24, .state = 16}},

@@ -59,6 +59,13 @@ static tensor build_dwconv2d_twice(struct program *p, const int64_t *n)
 		case_input(p, "bias2", 1, n[3], 0, 0, 0));
 }
 
+static tensor build_dwconv2d_alone(struct program *p, const int64_t *n)
+{
+	return dwconv2d(p, build_dwconv2d(p, n), n[1], n[2],
+		case_input(p, "weight2", 4, n[3], 1, n[4], n[4]),
+		case_input(p, "bias2", 1, n[3], 0, 0, 0));
+}
+
 /* Without bias. */
 static tensor build_dwconv2d_plain(struct program *p, const int64_t *n)
 {
@@ -224,6 +231,8 @@ static const struct op_case cases_scan[] = {
 	{"dwconv2d_silu", build_dwconv2d, {2, 4, 4, 33, 7}},
 	{"dwconv2d_silu", build_dwconv2d, {3, 7, 5, 64, 3}},
 	{"dwconv2d_silu", build_dwconv2d, {1, 1, 31, 5, 5}},
+	{"dwconv2d", build_dwconv2d_alone, {2, 4, 5, 33, 3}},
+	{"dwconv2d", build_dwconv2d_alone, {3, 14, 15, 72, 7}, NULL, 0, 1},
 	{"dwconv2d_silu no bias", build_dwconv2d_plain, {2, 4, 5, 33, 3}},
 	{"dwconv2d_silu no bias", build_dwconv2d_plain, {2, 14, 14, 72, 3}, NULL, 0, 1},
 	{"dwconv2d_silu no bias", build_dwconv2d_plain, {2, 31, 33, 40, 3}, NULL, 0, 1},

@@ -30,6 +30,22 @@ static int64_t conv2d_work(const struct call *c, int backward)
 
 const struct op_impl cuda_dwconv2d_silu = {"dwconv2d_silu", conv2d_fwd, conv2d_bwd, conv2d_work};
 
+static void plain_fwd(const struct call *c, const struct run *r)
+{
+	(void)r;
+	dwconv2d_forward_cuda(c->params, array_out(c, 0), (struct array){0}, array_in(c, 0),
+		call_in(c, 1), call_in(c, 2));
+}
+
+static void plain_bwd(const struct call *c, const struct run *r)
+{
+	dwconv2d_backward_cuda(c->params, array_dx(c, 0), call_acc(c, 0), call_dx(c, 1),
+		call_dx(c, 2), array_dy(c, 0), (struct array){0}, array_in(c, 0), call_in(c, 1),
+		r->work);
+}
+
+const struct op_impl cuda_dwconv2d = {"dwconv2d", plain_fwd, plain_bwd, conv2d_work};
+
 static void conv1d_fwd(const struct call *c, const struct run *r)
 {
 	(void)r;

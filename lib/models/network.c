@@ -17,7 +17,7 @@
 	{                                                                                          \
 		.arch = name, .family = NETWORK_PLAINMAMBA, .image = 224, .patch = 16,             \
 		.classes = k, .dim = d, .depth = n, .expand = 2, .state = 16, .kernel = 7,         \
-		.stem = 64, .stem_convs = convs                                                    \
+		.stem = 64, .stem_convs = convs, .local = convs == 1                               \
 	}
 /* v0: a gate and patches of their own; v05_noz: neither. Stages of 2, 2, n and 2 layers. */
 #define VMAMBA(name, d, n, k)                                                                      \
@@ -88,6 +88,9 @@ static const struct network_config architectures[] = {
 	PLAINMAMBA("pmamba-t", 192, 12, 2, 100),
 	PLAINMAMBA("pmamba-s", 384, 12, 2, 100),
 	PLAINMAMBA("pmamba-b", 768, 12, 2, 100),
+	PLAINMAMBA("pmamba-l1", 192, 24, 1, 1000),
+	PLAINMAMBA("pmamba-l2", 384, 24, 2, 1000),
+	PLAINMAMBA("pmamba-l3", 448, 36, 2, 1000),
 	VIM("vim-t", 192, 24, 0,
 		100), /* as TransMamba's Table 1 counts them; it prints 12 layers */
 	VIM("vim-s", 384, 24, 0, 100),
@@ -186,6 +189,7 @@ static const struct field fields[] = {
 	FIELD(FIELD_INT64, kernel, 0, 31),
 	FIELD(FIELD_INT64, stem, 0, 4096),
 	FIELD(FIELD_INT64, stem_convs, 0, 16),
+	FIELD(FIELD_INT, local, 0, 1),
 	FIELD_STAGE(1),
 	FIELD_STAGE(2),
 	FIELD_STAGE(3),

@@ -47,6 +47,7 @@ struct network_config {
 	int64_t expand, state;	  /* students: inner width over dim, N */
 	int64_t kernel;		  /* PlainMamba, VMamba: side of the dwconv */
 	int64_t stem, stem_convs; /* channels of the stem, and its 3 x 3 convolutions */
+	int local;		  /* PlainMamba: 1: a convolution after the first block, as in L1 */
 	int64_t frames;		  /* VideoMamba: of a clip; 0: images, without their positions */
 	int64_t stride;		  /* ViM: pixels between patches, 0: the patch, else they overlap */
 	int64_t stages[NETWORK_STAGES]; /* VMamba: layers of each stage; 0: no stages */

@@ -29,6 +29,7 @@ struct mixer {
 
 struct plainmamba_layer {
 	struct norm_params norm;
+	struct conv_norm local; /* of the first layer, or none */
 	struct mixer mixer;
 	struct mlp_params mlp;
 };
@@ -129,6 +130,8 @@ static void new_layer(struct network *n, struct plainmamba_layer *l, int i)
 
 #define NAME(what) (snprintf(at, sizeof(at), "layers.%d." what, i), at)
 	l->norm = norm_new(m, NAME("norm"), c->dim);
+	if (c->local && !i)
+		l->local = conv_norm_new(m, NAME("dw"), 0, c->dim, 1, 3);
 	l->mixer.in_proj = linear_new(m, init, NAME("mamba.in_proj"), 2 * E, c->dim, 1);
 	new_scan(n, &l->mixer, i);
 	l->mixer.out_proj = linear_new(m, init, NAME("mamba.out_proj"), c->dim, E, 1);
@@ -232,6 +235,17 @@ static tensor mix(const struct network *n, struct program *p, int i, tensor x,
 	return merge_directions(p, x, o, drop, 2 * i);
 }
 
+/* What L1 has after its first block: a depthwise convolution, batch norm and GELU. */
+static tensor local_conv(
+	const struct network *n, struct program *p, const struct conv_norm *l, tensor x)
+{
+	int64_t side = network_grid(&n->config);
+	tensor y = dwconv2d(p, x, side, side, program_param(p, l->conv), NULL);
+
+	return gelu(p, batchnorm(p, y, program_param(p, l->weight), program_param(p, l->bias),
+			       program_param(p, l->mean), program_param(p, l->var), (real)1e-5, 0));
+}
+
 static int orders_new(const struct network_config *c, struct scan_settings *s)
 {
 	int64_t side = network_grid(c), L = side * side;
@@ -274,6 +288,10 @@ void plainmamba_build(struct network *n, struct program *p, tensor image,
 	for (int i = 0; i < c->depth; i++) {
 		program_scope(p, "layers.%d.mamba", i);
 		x = mix(n, p, i, x, &scan_of, want, &out->taps[i]);
+		if (s->layers[i].local.conv) {
+			program_scope(p, "layers.%d.dw", i);
+			x = local_conv(n, p, &s->layers[i].local, x);
+		}
 		program_scope(p, "layers.%d.mlp", i);
 		if (c->mlp_ratio > 0)
 			x = residual(p, x, mlp_call(p, &s->layers[i].mlp, x), block_drop_path(c, i),

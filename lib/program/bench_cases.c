@@ -141,6 +141,12 @@ static tensor build_dwconv2d(struct program *p, const int64_t *n)
 		in(p, "weight", 4, n[2], 1, n[3], n[3]), in(p, "bias", 1, n[2], 0, 0, 0));
 }
 
+static tensor build_dwconv2d_alone(struct program *p, const int64_t *n)
+{
+	return dwconv2d(p, left(p, "x", 3, n[0], n[1] * n[1], n[2], 0), n[1], n[1],
+		in(p, "weight", 4, n[2], 1, n[3], n[3]), in(p, "bias", 1, n[2], 0, 0, 0));
+}
+
 static double flops_dwconv2d(const int64_t *n)
 {
 	return 2.0 * n[0] * n[1] * n[1] * n[2] * n[3] * n[3];
@@ -420,6 +426,7 @@ static const struct bench_case cases[] = {
 	{"selective_scan_zoh", build_scan, flops_scan, 3, {16, 4, 64, 8, 3}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {8, 14, 384, 7}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {64, 4, 64, 7}},
+	{"dwconv2d", build_dwconv2d_alone, flops_dwconv2d, 2, {8, 14, 192, 3}},
 	{"dwconv1d_silu", build_dwconv1d, NULL, 0, {8, 197, 384}},
 	{"gate", build_gate, NULL, 0, {8, 196, 384}},
 	{"gate", build_gate, NULL, 0, {64, 16, 64}},

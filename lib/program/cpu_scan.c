@@ -101,6 +101,30 @@ static int64_t conv2d_work(const struct call *c, int backward)
 
 const struct op_impl cpu_dwconv2d_silu = {"dwconv2d_silu", conv2d_fwd, conv2d_bwd, conv2d_work};
 
+/* The convolution alone: what would be kept is the output. */
+static void plain_fwd(const struct call *c, const struct run *r)
+{
+	if (r->plain)
+		dwconv2d_forward(c->params, call_out(c, 0), call_out(c, 0), call_in(c, 0),
+			call_in(c, 1), call_in(c, 2));
+	else
+		dwconv2d_forward_fast(c->params, call_out(c, 0), call_out(c, 0), call_in(c, 0),
+			call_in(c, 1), call_in(c, 2), r->work);
+}
+
+static void plain_bwd(const struct call *c, const struct run *r)
+{
+	if (r->plain)
+		dwconv2d_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1),
+			call_dx(c, 2), call_dy(c, 0), call_dy(c, 0), call_in(c, 0), call_in(c, 1));
+	else
+		dwconv2d_backward_fast(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1),
+			call_dx(c, 2), call_dy(c, 0), call_dy(c, 0), call_in(c, 0), call_in(c, 1),
+			r->work);
+}
+
+const struct op_impl cpu_dwconv2d = {"dwconv2d", plain_fwd, plain_bwd, conv2d_work};
+
 static void conv1d_fwd(const struct call *c, const struct run *r)
 {
 	dwconv1d_forward(c->params, call_out(c, 0), call_out(c, 1), call_in(c, 0), call_in(c, 1),

@@ -117,6 +117,9 @@ tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u
 /* (B, L, E) on a height x width grid, weight (E, 1, k, k), bias (E) or NULL: convolution, SiLU */
 tensor dwconv2d_silu(
 	struct program *p, tensor x, int64_t height, int64_t width, tensor weight, tensor bias);
+/* The convolution alone. */
+tensor dwconv2d(
+	struct program *p, tensor x, int64_t height, int64_t width, tensor weight, tensor bias);
 /* (B, L, E), weight (E, 1, 4), bias (E); mirrored: the kernel looks ahead instead of back */
 tensor dwconv1d_silu(
 	struct program *p, tensor x, tensor weight, tensor bias, int mirrored, tensor segments);

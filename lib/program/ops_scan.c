@@ -109,36 +109,49 @@ tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u
 		sizeof(k));
 }
 
-tensor dwconv2d_silu(
-	struct program *p, tensor x, int64_t height, int64_t width, tensor weight, tensor bias)
+static tensor grid_conv(struct program *p, tensor x, int64_t height, int64_t width, tensor weight,
+	tensor bias, int plain)
 {
 	int64_t E = tensor_last(x), k = tensor_last(weight);
-	struct dwconv2d s = {x->shape[0], height, width, E, k};
+	struct dwconv2d s = {x->shape[0], height, width, E, k, plain};
+	const char *name = plain ? "dwconv2d" : "dwconv2d_silu";
 	tensor out[2];
 
 	if (program_failed(p))
 		return x;
 	if (!fits(x, 3, x->shape[0], height * width, E, 0))
-		return program_refuse(p, "dwconv2d_silu: %s is not a grid of %lld x %lld",
+		return program_refuse(p, "%s: %s is not a grid of %lld x %lld", name,
 			shape_text(x->dims, x->shape), (long long)height, (long long)width);
 	if (!fits(weight, 4, E, 1, k, k) || k % 2 == 0 || k > DWCONV2D_MAX)
-		return misfit(p, "dwconv2d_silu", "weight", weight, x);
+		return misfit(p, name, "weight", weight, x);
 	if (!fits(bias, 1, E, 0, 0, 0))
-		return misfit(p, "dwconv2d_silu", "bias", bias, x);
+		return misfit(p, name, "bias", bias, x);
 	out[0] = program_tensor(p, TYPE_REAL, 3, x->shape);
-	out[1] = program_tensor(p, TYPE_REAL, 3, x->shape);
+	out[1] = plain ? NULL : program_tensor(p, TYPE_REAL, 3, x->shape);
 	return program_call(p,
-		&(struct call){.op = OP_dwconv2d_silu,
+		&(struct call){.op = plain ? OP_dwconv2d : OP_dwconv2d_silu,
 			.n_in = 3,
 			.in = (tensor[]){x, weight, bias},
 			.n_out = 1,
-			.n_kept = 1,
+			.n_kept = !plain,
 			.out = out,
 			.params = &s,
 			.reads_in = 1 | 2,
-			.reads_out = 2,
+			.reads_out = plain ? 0 : 2,
 			.adds = 2 | 4},
 		sizeof(s));
+}
+
+tensor dwconv2d_silu(
+	struct program *p, tensor x, int64_t height, int64_t width, tensor weight, tensor bias)
+{
+	return grid_conv(p, x, height, width, weight, bias, 0);
+}
+
+tensor dwconv2d(
+	struct program *p, tensor x, int64_t height, int64_t width, tensor weight, tensor bias)
+{
+	return grid_conv(p, x, height, width, weight, bias, 1);
 }
 
 static tensor dwconv1d(struct program *p, tensor x, tensor weight, tensor bias, int mirrored,

@@ -12,6 +12,7 @@ struct op_store op_store(enum op_id op)
 	case OP_selective_scan:
 	case OP_gate:
 	case OP_tap_resid:
+	case OP_dwconv2d:
 	case OP_patches:
 	case OP_image_input:
 	case OP_conv2d:

@@ -145,6 +145,15 @@ def plainmamba(path, name, module):
     finish(path, name, model, state, x)
 
 
+def plainmamba_local(path, name, module):
+    """As L1: one convolution in the stem, and one after the first block."""
+    backbone = module.PlainMamba(img_size=40, patch_size=8, embed_dims=32, num_layers=2,
+                                 num_convs_patch_embed=1, layers_with_dwconv=[0],
+                                 layer_cfgs=public.mamba_config(16))
+    model = public.Classifier(backbone, 32, 10)
+    finish(path, name, model, fill(model, 13), images(2, 40, 14))
+
+
 def finish(path, name, model, state, x):
     public.set_mode(model, False)
     with torch.no_grad():
@@ -257,6 +266,7 @@ def main():
     pth(a.o)
     module = public.load_plainmamba(a.plainmamba)
     plainmamba(a.o, "plainmamba-tiny", module)
+    plainmamba_local(a.o, "plainmamba-local-tiny", module)
     added_mlp(a.o, "plainmamba-mlp-tiny", module)
     averaged(a.o, module)
     if a.transformers:
