@@ -26,7 +26,7 @@ setup()
 	message $'^vmamba-t\t38375396\t224\t4\t3136\t100\t128\t15\t0$'
 	message $'^vmamba-t-s2l5\t30705832\t224\t'
 	message $'^videomamba-m\t74217448\t224\t16\t197\t1000\t576\t32\t0$'
-	[ "${#lines[@]}" -eq 50 ]
+	[ "${#lines[@]}" -eq 56 ]
 	expect 0 init-weights --list --input 32 --classes 100 --mlp-ratio 4
 	message $'^pmamba-t\t7688356\t32\t'
 	expect 0 init-weights --list --frames 12

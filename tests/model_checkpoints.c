@@ -32,6 +32,20 @@ static void test_first_names(void)
 	network_free(average);
 }
 
+/* MambaOut as its first code names it. */
+static void test_mambaout_names(void)
+{
+	const struct network_config g = {"mambaout", .family = NETWORK_MAMBAOUT, .classes = 10,
+		.image = 36, .patch = 4, .depth = 5, .stages = {1, 1, 2, 1}, .kernel = 7, .dim = 6};
+	struct network *want = opened(&g, GOLDEN "mambaout-tiny.safetensors", NULL);
+	struct network *got = opened(&g, GOLDEN "mambaout-first.pth", NULL);
+
+	ok(want && got && equal_scaled(got->model, want->model, 1),
+		"MambaOut's first names: every value in its place");
+	network_free(want);
+	network_free(got);
+}
+
 /* One layer, as its training saves clips of two frames. */
 static const struct network_config video_micro = {"videomamba", .family = NETWORK_VIDEOMAMBA,
 	.classes = 10, .depth = 1, .expand = 2, .patch = 8, .image = 24, .dim = 32, .state = 8,
@@ -139,6 +153,7 @@ static void test_image_to_clip(void)
 int main(void)
 {
 	test_first_names();
+	test_mambaout_names();
 	test_video_files();
 	test_image_to_clip();
 	ok(!remove_folder(test_folder()), "the folder is removed");

@@ -84,6 +84,23 @@ static int64_t mamba_closed_form(const struct network_config *c)
 	return c->classes * d + c->depth * (mixer + d) + d;
 }
 
+static int64_t mambaout_closed_form(const struct network_config *c)
+{
+	int64_t d = c->dim, w = 6 * d, last = d;
+	int64_t sum = 27 * d / 2 + 3 * d / 2 + 9 * d * d / 2 + 3 * d;
+
+	for (int s = 0; s < 4; s++) {
+		int64_t D = s < 3 ? d << s : w, wide = D * 8 / 3, hidden = D * c->mlp_ratio;
+
+		sum += s ? 9 * last * D + 3 * D : 0;
+		sum += c->stages[s] *
+		       (2 * D + 2 * wide * (D + 1) + D * (c->kernel * c->kernel + 1) + wide * D +
+			       D + (hidden ? 2 * D + block_of_mlp(D, hidden) : 0));
+		last = D;
+	}
+	return sum + 2 * w + 4 * w * (w + 1) + 8 * w + c->classes * (4 * w + 1);
+}
+
 static int64_t closed_form(const struct network_config *c)
 {
 	switch (c->family) {
@@ -96,6 +113,8 @@ static int64_t closed_form(const struct network_config *c)
 		return vim_closed_form(c);
 	case NETWORK_VMAMBA:
 		return vmamba_closed_form(c);
+	case NETWORK_MAMBAOUT:
+		return mambaout_closed_form(c);
 	case NETWORK_MAMBA:
 		return mamba_closed_form(c);
 	}
@@ -156,6 +175,11 @@ static const struct {
 	{"pmamba-s", 0, 32, 100, 13711588},
 	{"pmamba-b", 0, 32, 100, 49456996},
 	{"pmamba-t", 4, 224, 100, 7725220},
+	{"mambaout-femto", 0, 224, 1000, 7304536},
+	{"mambaout-kobe", 0, 224, 1000, 9141208},
+	{"mambaout-t", 0, 224, 1000, 26545096},
+	{"mambaout-s", 0, 224, 1000, 48488072},
+	{"mambaout-b", 0, 224, 1000, 84813092},
 	{"pmamba-l1", 0, 224, 1000, 7551656},
 	{"pmamba-l1", 0, 224, 0, 7358656},
 	{"pmamba-l2", 0, 224, 1000, 26145832},

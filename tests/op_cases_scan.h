@@ -101,6 +101,18 @@ static tensor build_gate_merged(struct program *p, const int64_t *n)
 		case_input(p, "z", 3, n[0], n[1], n[2], 0));
 }
 
+/* All halves where a program keeps them; a is read twice. n: batch, L, W, W' */
+static tensor build_gate_join(struct program *p, const int64_t *n)
+{
+	tensor a = case_half_input(p, "a", 3, n[0], n[1], n[2], 0);
+
+	return gate_join(p,
+		gate_join(p, a, case_half_input(p, "b", 3, n[0], n[1], n[3], 0),
+			case_half_input(p, "c", 3, n[0], n[1], n[2] - n[3], 0)),
+		case_input(p, "b2", 3, n[0], n[1], n[2] - n[3], 0),
+		case_input(p, "c2", 3, n[0], n[1], n[3], 0));
+}
+
 /* With stochastic depth of one half: the stream of the next tap holds kept and dropped samples. */
 static tensor build_directions(struct program *p, const int64_t *n)
 {
@@ -252,6 +264,8 @@ static const struct op_case cases_scan[] = {
 	{"gate", build_gate, {2, 4, 31, 33}},
 	{"gate", build_gate, {3, 4, 33, 100}},
 	{"gate merged", build_gate_merged, {2, 31, 33}},
+	{"gate_join", build_gate_join, {2, 5, 33, 20}},
+	{"gate_join", build_gate_join, {3, 197, 128, 80}, NULL, 0, 1},
 	{"directions", build_directions, {8, 4, 9, 33}},
 	{"mean_directions", build_mean_directions, {2, 4, 31, 33}},
 	{"cross scan", build_cross_scan, {3, 2, 5, 3}},

@@ -1,6 +1,7 @@
-/* The depthwise convolutions, with SiLU. */
+/* The depthwise convolutions, and what joins one with what went beside it. */
 #include "kernels/dwconv1d_cuda.h"
 #include "kernels/dwconv2d_cuda.h"
+#include "kernels/gate_join_cuda.h"
 #include "lib/cuda/cuda.h"
 
 /* What backward alone reads is not written where there is none. */
@@ -66,3 +67,21 @@ static int64_t conv1d_work(const struct call *c, int backward)
 }
 
 const struct op_impl cuda_dwconv1d_silu = {"dwconv1d_silu", conv1d_fwd, conv1d_bwd, conv1d_work};
+
+static void join_fwd(const struct call *c, const struct run *r)
+{
+	(void)r;
+	gate_join_cuda(c->params, array_out(c, 0), array_in(c, 0), array_in(c, 1), array_in(c, 2));
+}
+
+static void join_bwd(const struct call *c, const struct run *r)
+{
+	struct gate_join_array_grads d = {array_dx(c, 0), array_dx(c, 1), array_dx(c, 2),
+		call_acc(c, 0), call_acc(c, 1), call_acc(c, 2)};
+
+	(void)r;
+	gate_join_cuda_backward(
+		c->params, &d, array_dy(c, 0), array_in(c, 0), array_in(c, 1), array_in(c, 2));
+}
+
+const struct op_impl cuda_gate_join = {"gate_join", join_fwd, join_bwd, 0};

@@ -204,7 +204,8 @@ static int check(const struct work *w)
 	if (a->family != NETWORK_DEIT || b->family != NETWORK_DEIT)
 		return error(STATUS_DATA, "subcloning takes from a DeiT, %s is none",
 			a->family != NETWORK_DEIT ? a->arch : b->arch);
-	if (s->family == NETWORK_DEIT || s->family == NETWORK_VIDEOMAMBA)
+	if (s->family == NETWORK_DEIT || s->family == NETWORK_MAMBAOUT ||
+		s->family == NETWORK_VIDEOMAMBA)
 		return error(STATUS_DATA, "subcloning into %s is not known", s->arch);
 	TRY(error_context(networks_match(w->before, "the one before", w->after, "the one after"),
 		"the teachers before (%s) and after (%s) differ", b->arch, a->arch));

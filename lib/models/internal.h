@@ -107,6 +107,10 @@ struct network_state {
 	struct param *window[NETWORK_LAYERS], *scan[NETWORK_LAYERS];
 };
 
+int mambaout_new(struct network *n);
+void mambaout_build(struct network *n, struct program *p, tensor image,
+	const struct network_want *want, struct network_out *out);
+
 int mamba_new(struct network *n);
 void mamba_build(struct network *n, struct program *p, tensor ids,
 	const struct network_state *state, const struct network_want *want,

@@ -68,6 +68,19 @@ static const char *const pooler[] = {"@pooler.dense.*", NULL};
 static const char *const decoders[] = {"@clip_decoder.*", "@pool_norm.*", "text_encoder.*",
 	"text_proj.*", "vision_proj.*", "itm_head.*", "temp", NULL};
 
+/* the first code's names, which timm renames on loading */
+static const struct name_rule mambaout_first[] = {
+	{"stem.*", "downsample_layers.0.*"},
+	{"stages.#.downsample.*", "downsample_layers.#.*"},
+	{"stages.#.blocks.#.*", "stages.#.#.*"},
+	{"head.norm.*", "norm.*"},
+	{"head.pre_logits.fc.*", "head.fc1.*"},
+	{"head.pre_logits.norm.*", "head.norm.*"},
+	{"head.fc.*", "head.fc2.*"},
+	{"*", "*"},
+	{NULL},
+};
+
 static const struct name_rule mamba_hf[] = {
 	{"backbone.embedding.*", "backbone.embeddings.*"},
 	{"*", "*"},
@@ -98,6 +111,8 @@ static const struct spelling spellings[] = {
 		"VideoMamba's code as a backbone"},
 	{"encoder", NETWORK_VIDEOMAMBA, -1, "encoder.", videomamba_prefixed, averages,
 		"VideoMamba's code as an encoder"},
+	{"timm", NETWORK_MAMBAOUT, -1, "", same, averages, "timm's MambaOut"},
+	{"first", NETWORK_MAMBAOUT, -1, "", mambaout_first, averages, "MambaOut's code"},
 	{"public", NETWORK_MAMBA, -1, "", same, NULL, "Mamba's code", mamba_head},
 	{"hf", NETWORK_MAMBA, -1, "", mamba_hf, NULL, "Hugging Face's Mamba", mamba_hf_head},
 };
@@ -111,7 +126,8 @@ const struct spelling *spelling_find(const struct network_config *c, const char 
 {
 	const struct spelling *s;
 
-	if (c->family == NETWORK_DEIT && (!strcmp(name, "public") || !strcmp(name, "own")))
+	if ((c->family == NETWORK_DEIT || c->family == NETWORK_MAMBAOUT) &&
+		(!strcmp(name, "public") || !strcmp(name, "own")))
 		name = "timm";
 	if ((network_is_bimamba(c) || c->family == NETWORK_VMAMBA || c->family == NETWORK_MAMBA) &&
 		!strcmp(name, "own"))

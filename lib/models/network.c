@@ -71,6 +71,13 @@
 		.state = 8, .kernel = 3                                                            \
 	}
 
+/* Widths d, 2 d, 4 d, 6 d. */
+#define MAMBAOUT(name, d, a, b, c, e)                                                              \
+	{                                                                                          \
+		.arch = name, .family = NETWORK_MAMBAOUT, .image = 224, .patch = 4,                \
+		.classes = 1000, .dim = d, .depth = (a) + (b) + (c) + (e), .stages = {a, b, c, e}, \
+		.kernel = 7                                                                        \
+	}
 /* A language model; the vocabulary is rounded up to a multiple of 8. */
 #define MAMBA(name, d, n, vocabulary)                                                              \
 	{                                                                                          \
@@ -113,6 +120,11 @@ static const struct network_config architectures[] = {
 	VIDEOMAMBA("videomamba-s", 384, 24),
 	VIDEOMAMBA("videomamba-m", 576, 32),
 	VIDEOMAMBA("videomamba-b", 768, 24),
+	MAMBAOUT("mambaout-femto", 48, 3, 3, 9, 3),
+	MAMBAOUT("mambaout-kobe", 48, 3, 3, 15, 3),
+	MAMBAOUT("mambaout-t", 96, 3, 3, 9, 3),
+	MAMBAOUT("mambaout-s", 96, 3, 4, 27, 3),
+	MAMBAOUT("mambaout-b", 128, 3, 4, 27, 3),
 	MAMBA("mamba-130m", 768, 24, 50280),
 	MAMBA("mamba-370m", 1024, 48, 50280),
 	MAMBA("mamba-790m", 1536, 48, 50280),
@@ -130,6 +142,15 @@ static const struct network_config architectures[] = {
 	MICRO_VMAMBA("vmamba-micro", 16),
 	MICRO_VIDEOMAMBA("videomamba-micro", 48),
 	MAMBA("mamba-micro", 48, 4, 96),
+	{.arch = "mambaout-micro",
+		.family = NETWORK_MAMBAOUT,
+		.image = 32,
+		.patch = 4,
+		.classes = 48,
+		.dim = 16,
+		.depth = 5,
+		.stages = {1, 1, 2, 1},
+		.kernel = 3},
 };
 
 const struct network_config *network_at(int i)
@@ -224,6 +245,7 @@ static const struct family {
 	{"vmamba", vmamba_new, vmamba_build, 4},
 	{"videomamba", videomamba_new, videomamba_build, BIMAMBA_DIRECTIONS},
 	{"mamba", mamba_new, NULL, 1, mamba_build},
+	{"mambaout", mambaout_new, mambaout_build, 1},
 };
 #define N_FAMILIES (int)(sizeof(families) / sizeof(families[0]))
 
@@ -392,7 +414,8 @@ struct network_config network_as_published(const struct network_config *c)
 {
 	struct network_config published = *c;
 
-	if (c->family == NETWORK_PLAINMAMBA || network_is_bimamba(c))
+	if (c->family == NETWORK_PLAINMAMBA || c->family == NETWORK_MAMBAOUT ||
+		network_is_bimamba(c))
 		network_add_mlp(&published, 0);
 	return published;
 }
@@ -417,7 +440,9 @@ int64_t network_layer_grid(const struct network_config *c, int64_t layer)
 
 int64_t network_layer_dim(const struct network_config *c, int64_t layer)
 {
-	return c->dim << network_stage(c, layer);
+	int64_t stage = network_stage(c, layer);
+
+	return c->family == NETWORK_MAMBAOUT && stage == 3 ? 6 * c->dim : c->dim << stage;
 }
 
 void network_layer_name(const struct network_config *c, int64_t layer, char name[NETWORK_NAME])
@@ -426,8 +451,9 @@ void network_layer_name(const struct network_config *c, int64_t layer, char name
 
 	for (int s = 0; s < stage; s++)
 		layer -= c->stages[s];
-	if (c->family == NETWORK_VMAMBA)
-		snprintf(name, NETWORK_NAME, "layers.%d.blocks.%d", stage, (int)layer);
+	if (c->stages[0])
+		snprintf(name, NETWORK_NAME, "%s.%d.blocks.%d",
+			c->family == NETWORK_VMAMBA ? "layers" : "stages", stage, (int)layer);
 	else
 		snprintf(name, NETWORK_NAME, "%s.%d",
 			c->family == NETWORK_DEIT    ? "blocks"
@@ -449,7 +475,7 @@ void network_set_depth(struct network_config *c, int64_t depth)
 }
 
 /* A network in stages has all four, and their layers are its layers. */
-static int check_vmamba(const struct network_config *c)
+static int check_stages(const struct network_config *c)
 {
 	int64_t layers = 0;
 
@@ -463,6 +489,21 @@ static int check_vmamba(const struct network_config *c)
 	if (layers != c->depth)
 		return error(STATUS_DATA, "%s: its stages hold %lld layers, its depth is %lld",
 			c->arch, (long long)layers, (long long)c->depth);
+	return 0;
+}
+
+static int check_mambaout(const struct network_config *c)
+{
+	TRY(check_stages(c));
+	if (c->patch != 4 || c->kernel % 2 == 0 || c->dim % 2)
+		return error(STATUS_DATA, "%s: the patch must be 4, the kernel odd, the width even",
+			c->arch);
+	return 0;
+}
+
+static int check_vmamba(const struct network_config *c)
+{
+	TRY(check_stages(c));
 	if (c->expand < 1 || c->state < 1 || c->kernel % 2 == 0 ||
 		(c->noz && (c->patch < 4 || c->patch % 2 || c->dim % 2)))
 		return error(STATUS_DATA,
@@ -525,6 +566,8 @@ static int check_config(const struct network_config *c)
 	if (network_is_bimamba(c) && (c->expand < 1 || c->state < 1))
 		return error(STATUS_DATA, "%s: expand and state must be positive", c->arch);
 	TRY(check_frames(c));
+	if (c->family == NETWORK_MAMBAOUT)
+		return check_mambaout(c);
 	return c->family == NETWORK_VMAMBA ? check_vmamba(c) : 0;
 }
 

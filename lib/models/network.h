@@ -6,9 +6,9 @@
  *	model_allocate(net->model, device, 1);      then network_load (weights.h) or model_init
  *	network_build(net, p, image, &want, &out);  straight-line code: the forward calls
  *
- * Each family is one file: deit.c, plainmamba.c, vim.c, vmamba.c, videomamba.c, mamba.c. Parameter
+ * Each family is one file: deit.c, plainmamba.c, vim.c, vmamba.c, videomamba.c, mamba.c, mambaout.c. Parameter
  * names are those of the public PyTorch implementations (DeiT: timm; PlainMamba: the TransMamba
- * release; ViM: hustvl/Vim; VMamba: MzeroMiko/VMamba; VideoMamba: OpenGVLab/VideoMamba; Mamba:
+ * release; MambaOut: timm; ViM: hustvl/Vim; VMamba: MzeroMiko/VMamba; VideoMamba: OpenGVLab/VideoMamba; Mamba:
  * state-spaces/mamba), with `layers.i.norm2.*` and `layers.i.mlp.fc1|fc2.*` for the MLP that
  * TransMamba adds to a student's block.
  */
@@ -28,7 +28,8 @@ enum network_family {
 	NETWORK_VIM,
 	NETWORK_VMAMBA,
 	NETWORK_VIDEOMAMBA,
-	NETWORK_MAMBA
+	NETWORK_MAMBA,
+	NETWORK_MAMBAOUT
 };
 
 struct network_config {
@@ -45,12 +46,12 @@ struct network_config {
 	int noz;       /* VMamba: 1: v05_noz, without gate, stages joined by convolutions */
 
 	int64_t expand, state;	  /* students: inner width over dim, N */
-	int64_t kernel;		  /* PlainMamba, VMamba: side of the dwconv */
+	int64_t kernel;		  /* PlainMamba, VMamba, MambaOut: side of the dwconv */
 	int64_t stem, stem_convs; /* channels of the stem, and its 3 x 3 convolutions */
 	int local;		  /* PlainMamba: 1: a convolution after the first block, as in L1 */
 	int64_t frames;		  /* VideoMamba: of a clip; 0: images, without their positions */
 	int64_t stride;		  /* ViM: pixels between patches, 0: the patch, else they overlap */
-	int64_t stages[NETWORK_STAGES]; /* VMamba: layers of each stage; 0: no stages */
+	int64_t stages[NETWORK_STAGES]; /* VMamba, MambaOut: layers of each stage; 0: no stages */
 	int scan_order; /* 0: delta, B, C stay in raster order (released code); 1: as the paper */
 	int zoh;	/* 1: B-bar by zero-order hold as papers print it, not Euler's; CPU alone */
 	int release_init; /* 1: the TransMamba release's initialisation instead of PlainMamba's */

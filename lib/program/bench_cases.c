@@ -208,6 +208,13 @@ static tensor build_adapt(struct program *p, const int64_t *n)
 	return adapt(p, &s, 4, c, &weights, &cosines);
 }
 
+/* n: B, L, W, W' */
+static tensor build_gate_join(struct program *p, const int64_t *n)
+{
+	return gate_join(p, left(p, "a", 3, n[0], n[1], n[2], 0),
+		left(p, "b", 3, n[0], n[1], n[3], 0), left(p, "c", 3, n[0], n[1], n[2] - n[3], 0));
+}
+
 /* n: B, classes */
 static tensor build_cross_entropy(struct program *p, const int64_t *n)
 {
@@ -430,6 +437,7 @@ static const struct bench_case cases[] = {
 	{"dwconv1d_silu", build_dwconv1d, NULL, 0, {8, 197, 384}},
 	{"gate", build_gate, NULL, 0, {8, 196, 384}},
 	{"gate", build_gate, NULL, 0, {64, 16, 64}},
+	{"gate_join", build_gate_join, NULL, 0, {8, 196, 512, 320}},
 	{"merge_directions", build_merge, NULL, 0, {8, 196, 192}},
 	{"tap_resid", build_tap, NULL, 0, {8, 196, 192}},
 	{"mean_directions", build_mean_directions, NULL, 0, {8, 196, 192}},

@@ -3,6 +3,7 @@
 #include "kernels/dwconv1d.h"
 #include "kernels/dwconv2d.h"
 #include "kernels/gate.h"
+#include "kernels/gate_join.h"
 #include "kernels/selective_scan.h"
 
 static const int32_t *call_table(const struct call *c, int i)
@@ -157,6 +158,22 @@ static void gate_bwd(const struct call *c, const struct run *r)
 }
 
 const struct op_impl cpu_gate = {"gate", gate_fwd, gate_bwd, NULL};
+
+static void join_fwd(const struct call *c, const struct run *r)
+{
+	gate_join_forward(c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1), call_in(c, 2));
+}
+
+static void join_bwd(const struct call *c, const struct run *r)
+{
+	struct gate_join_grads d = {call_dx(c, 0), call_dx(c, 1), call_dx(c, 2), call_acc(c, 0),
+		call_acc(c, 1), call_acc(c, 2)};
+
+	gate_join_backward(
+		c->params, &d, call_dy(c, 0), call_in(c, 0), call_in(c, 1), call_in(c, 2));
+}
+
+const struct op_impl cpu_gate_join = {"gate_join", join_fwd, join_bwd, NULL};
 
 static struct drop_path drop_of(const struct run *r)
 {

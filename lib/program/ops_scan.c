@@ -3,6 +3,7 @@
 #include "kernels/dwconv1d.h"
 #include "kernels/dwconv2d.h"
 #include "kernels/gate.h"
+#include "kernels/gate_join.h"
 #include "kernels/selective_scan.h"
 
 #include <string.h>
@@ -221,6 +222,30 @@ tensor gate(struct program *p, tensor y, tensor z)
 			.out = &o,
 			.params = &s,
 			.reads_in = 1 | 2},
+		sizeof(s));
+}
+
+tensor gate_join(struct program *p, tensor a, tensor b, tensor c)
+{
+	struct gate_join s = {tensor_rows(a), tensor_last(a), tensor_last(b)};
+	tensor y;
+
+	if (program_failed(p))
+		return a;
+	if (tensor_rows(b) != s.rows || tensor_rows(c) != s.rows || s.left >= s.width ||
+		tensor_last(c) != s.width - s.left)
+		return program_refuse(p, "gate_join: %s and %s side by side are not as %s",
+			shape_text(b->dims, b->shape), shape_text(c->dims, c->shape),
+			shape_text(a->dims, a->shape));
+	y = program_tensor(p, TYPE_REAL, a->dims, a->shape);
+	return program_call(p,
+		&(struct call){.op = OP_gate_join,
+			.n_in = 3,
+			.in = (tensor[]){a, b, c},
+			.n_out = 1,
+			.out = &y,
+			.params = &s,
+			.reads_in = 1 | 2 | 4},
 		sizeof(s));
 }
 

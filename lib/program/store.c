@@ -11,6 +11,7 @@ struct op_store op_store(enum op_id op)
 	case OP_attention:
 	case OP_selective_scan:
 	case OP_gate:
+	case OP_gate_join:
 	case OP_tap_resid:
 	case OP_dwconv2d:
 	case OP_patches:
