@@ -108,6 +108,21 @@ __attribute__((unused)) static struct network_config micro_vmamba(int64_t dim, i
 		.stages = {1, 1, 2, 1}};
 }
 
+/* Grids 4, 2, 1, 1; widths dim, 2 dim, 4 dim, 6 dim. */
+__attribute__((unused)) static struct network_config micro_mambaout(int64_t dim)
+{
+	return (struct network_config){.arch = "mambaout-test",
+		.family = NETWORK_MAMBAOUT,
+		.image = 16,
+		.patch = 4,
+		.classes = 5,
+		.dim = dim,
+		.depth = 5,
+		.mlp_ratio = 2,
+		.kernel = 3,
+		.stages = {1, 1, 2, 1}};
+}
+
 static int micro_ends(const char *name, const char *tail)
 {
 	size_t n = strlen(name), m = strlen(tail);

@@ -29,17 +29,19 @@ struct variant {
 	int deit, scan_order, no_mlp;	    /* deit 2: distilled, teacher and student */
 	int vim;			    /* 2: the teacher is distilled, 3: a ViM too */
 	int vmamba;			    /* 1: v0, 2: v05_noz */
+	int mambaout;
 	int video; /* VideoMamba: 1: images, more: clips of as many frames */
 	int every; /* 1: all elements of each parameter, 0: a few */
 };
 
 static int build(struct rig *r, const struct variant *v)
 {
-	struct network_config c = v->deit     ? micro_deit(6, 2, 4)
-				  : v->vim    ? micro_vim(6)
-				  : v->vmamba ? micro_vmamba(2, v->vmamba == 2)
-				  : v->video  ? micro_videomamba(6, v->video > 1 ? v->video : 0)
-					      : micro_plainmamba(6);
+	struct network_config c = v->deit	? micro_deit(6, 2, 4)
+				  : v->vim	? micro_vim(6)
+				  : v->vmamba	? micro_vmamba(2, v->vmamba == 2)
+				  : v->mambaout ? micro_mambaout(2)
+				  : v->video	? micro_videomamba(6, v->video > 1 ? v->video : 0)
+						: micro_plainmamba(6);
 	struct network_config t = micro_deit(v->teacher_dim, 2, v->teacher_patch);
 	struct network_want want, all = {0};
 	struct network_out out, y;
@@ -229,7 +231,7 @@ static void check(const struct variant *v)
 
 		if (p->flags & (PARAM_BUFFER | PARAM_FROZEN))
 			continue;
-		e = param_error(&r, p, v->every ? 0 : v->vmamba ? 2 : 5);
+		e = param_error(&r, p, v->every ? 0 : v->vmamba || v->mambaout ? 2 : 5);
 		if (!(e <= worst)) {
 			worst = e;
 			worst_name = p->name;
@@ -237,11 +239,12 @@ static void check(const struct variant *v)
 	}
 	if (!ok(worst <= 3e-5, "%s%s%s%s, teacher %lld / %lld: gradients of all parameters",
 		    v->settings,
-		    v->deit	? " deit"
-		    : v->vim	? " vim"
-		    : v->vmamba ? " vmamba"
-		    : v->video	? " videomamba"
-				: "",
+		    v->deit	  ? " deit"
+		    : v->vim	  ? " vim"
+		    : v->vmamba	  ? " vmamba"
+		    : v->mambaout ? " mambaout"
+		    : v->video	  ? " videomamba"
+				  : "",
 		    v->scan_order ? " scan order" : "", v->no_mlp ? " no mlp" : "",
 		    (long long)v->teacher_dim, (long long)(16 / v->teacher_patch)))
 		diag("%s: error %g", worst_name, worst);
@@ -348,6 +351,11 @@ static const struct variant variants[] = {
 	{"method=wsab target=prenorm tap=branch", 10, 4, .video = 1},
 	{"method=wsab tap=inner directions=merged", 10, 8, .video = 1},
 	{"method=wsab tap=stream", 10, 4, .video = 1},
+	{"method=task", 6, 4, .mambaout = 1},
+	{"method=task", 6, 4, .mambaout = 1, .no_mlp = 1},
+	{"method=feature feature_loss=rc", 10, 4, .mambaout = 1},
+	{"method=wsab", 10, 4, .mambaout = 1},
+	{"method=wsab tap=branch", 10, 2, .mambaout = 1},
 	{"method=task", 6, 4, .vmamba = 1},
 	{"method=task", 6, 4, .vmamba = 2},
 	{"method=task", 6, 4, .vmamba = 2, .no_mlp = 1},

@@ -15,9 +15,10 @@ struct options {
 static const struct argp_option table[] = {
 	{"output", 'o', "FILE", 0, "safetensors file to write; - is standard output", 0},
 	{"spelling", KEY_SPELLING, "public|timm|hf|own|first", 0,
-		"Names: public (DeiT: timm's; PlainMamba: its code's, backbone.*; ViM, VMamba: "
+		"Names: public (DeiT, MambaOut: timm's; PlainMamba: its code's, backbone.*; "
+		"others: "
 		"their code's), timm, hf (Hugging Face), own (as in the weights file), first "
-		"(VMamba's first release) (default public)",
+		"(VMamba's first release, MambaOut's own code) (default public)",
 		0},
 	{"strict", KEY_STRICT, 0, 0,
 		"Refuse a network with tensors that the public code has not, such as an added "

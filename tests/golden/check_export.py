@@ -79,6 +79,16 @@ def plainmamba_model(module, released):
     return public.Classifier(module.PlainMamba(**settings), 192, CLASSES)
 
 
+def plainmamba_l1(module):
+    return public.Classifier(module.PlainMamba(arch="L1", img_size=SIZE), 192, CLASSES)
+
+
+def mambaout_model():
+    from timm.models.mambaout import MambaOut
+
+    return MambaOut(num_classes=CLASSES, depths=(3, 3, 9, 3), dims=(48, 96, 192, 288))
+
+
 def vim_model(module, stride):
     return public_vim.published(module, img_size=SIZE, patch_size=16, stride=stride, depth=24,
                                 embed_dim=192, num_classes=CLASSES)
@@ -155,6 +165,8 @@ def check_all(a, folder):
         good &= check(a, folder, arch, "timm", timm_model(distilled))
     module = public.load_plainmamba(a.plainmamba)
     good &= check(a, folder, "pmamba-t", "public", plainmamba_model(module, False))
+    good &= check(a, folder, "pmamba-l1", "public", plainmamba_l1(module))
+    good &= check(a, folder, "mambaout-femto", "timm", mambaout_model())
     module = public.load_vmamba(a.vmamba, double=False)
     for arch in ("vmamba-t", "vmamba-v0-t", "vmamba-t-s2l5", "vmamba-t-s1l8"):
         for spelling in ("public", "first"):
