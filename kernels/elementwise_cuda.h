@@ -32,9 +32,15 @@ void residual_cuda(const struct residual *p, struct array y, struct array x, str
 void residual_cuda_branch(const struct residual *p, struct array dbranch, int acc, struct array dy,
 	const struct step *step);
 
-void gate_cuda(const struct gate *p, struct array o, struct array y, struct array z);
-void gate_cuda_backward(const struct gate *p, struct array dy, int acc_y, struct array dz,
-	int acc_z, struct array d_o, struct array y, struct array z);
+/* Gradients of y, y2 and z: set, or added to. */
+struct gate_arrays {
+	struct array y, y2, z;
+	int acc_y, acc_y2, acc_z;
+};
+void gate_cuda(
+	const struct gate *p, struct array o, struct array y, struct array y2, struct array z);
+void gate_cuda_backward(const struct gate *p, const struct gate_arrays *d, struct array d_o,
+	struct array y, struct array y2, struct array z);
 
 void merge_cuda(const struct directions *p, struct array y, struct array x, struct array o,
 	const struct step *step);

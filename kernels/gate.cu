@@ -5,8 +5,16 @@ static __device__ __forceinline__ float sigmoid(float x)
 	return 1 / (1 + expf(-x));
 }
 
+/* y at place i, or of a pair scale (y + y2) */
+static __device__ __forceinline__ float both(
+	const struct gate &p, float y, struct array y2, int64_t i)
+{
+	return y2.data ? p.scale * (y + value(y2, i)) : y;
+}
+
 template <typename T, typename U>
-static __global__ void gate_kernel(struct gate p, struct array o, const T *y, const U *z)
+static __global__ void gate_kernel(
+	struct gate p, struct array o, const T *y, struct array y2, const U *z)
 {
 	int64_t plane = p.len * p.dim;
 
@@ -14,7 +22,7 @@ static __global__ void gate_kernel(struct gate p, struct array o, const T *y, co
 	{
 		float v = load(z, i / (p.directions * plane) * plane + i % plane);
 
-		set_value(o, i, load(y, i) * v * sigmoid(v), 0);
+		set_value(o, i, both(p, load(y, i), y2, i) * v * sigmoid(v), 0);
 	}
 }
 
@@ -28,8 +36,17 @@ static __device__ __forceinline__ float4 sigmoid4(float4 v)
 	return make_float4(sigmoid(v.x), sigmoid(v.y), sigmoid(v.z), sigmoid(v.w));
 }
 
+static __device__ __forceinline__ float4 both4(
+	const struct gate &p, struct array y, struct array y2, int64_t at)
+{
+	float4 a = value4(y, at), zero = make_float4(0, 0, 0, 0);
+
+	return y2.data ? axpy4(p.scale, axpy4(1, value4(y2, at), a), zero) : a;
+}
+
 /* blockIdx.y is the sample; the gate of a place serves all its directions. */
-static __global__ void gate_fours(struct gate p, struct array o, struct array y, struct array z)
+static __global__ void gate_fours(
+	struct gate p, struct array o, struct array y, struct array y2, struct array z)
 {
 	int64_t plane = p.len * p.dim, from = blockIdx.y * p.directions * plane;
 
@@ -41,28 +58,29 @@ static __global__ void gate_fours(struct gate p, struct array o, struct array y,
 		for (int k = 0; k < p.directions; k++) {
 			int64_t at = from + k * plane + 4 * i;
 
-			set_value4(o, at, mul4(value4(y, at), g), 0);
+			set_value4(o, at, mul4(both4(p, y, y2, at), g), 0);
 		}
 	}
 }
 
-void gate_cuda(const struct gate *p, struct array o, struct array y, struct array z)
+void gate_cuda(
+	const struct gate *p, struct array o, struct array y, struct array y2, struct array z)
 {
 	if (in_fours(p->len * p->dim, p->len * p->dim) && p->batch < 65536) {
 		gate_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0, cuda_stream>>>(
-			*p, o, y, z);
+			*p, o, y, y2, z);
 		return;
 	}
 	int64_t n = p->batch * p->directions * p->len * p->dim;
 
-#define CALL(T, U) gate_kernel LAUNCH(n)(*p, o, (const T *)y.data, (const U *)z.data)
+#define CALL(T, U) gate_kernel LAUNCH(n)(*p, o, (const T *)y.data, y2, (const U *)z.data)
 	BY_TYPES(y, z, CALL);
 #undef CALL
 }
 
 template <typename T, typename U>
-static __global__ void gate_back(struct gate p, struct array dy, int acc_y, struct array dz,
-	int acc_z, struct array d_o, const T *y, const U *z)
+static __global__ void gate_back(struct gate p, struct gate_arrays d, struct array d_o, const T *y,
+	struct array y2, const U *z)
 {
 	int64_t plane = p.len * p.dim;
 
@@ -72,19 +90,23 @@ static __global__ void gate_back(struct gate p, struct array dy, int acc_y, stru
 		float v = load(z, i), s = sigmoid(v), sum = 0;
 
 		for (int64_t k = 0; k < p.directions; k++) {
-			float d = value(d_o, at + k * plane);
+			int64_t place = at + k * plane;
+			float o = value(d_o, place),
+			      own = y2.data ? p.scale * (o * v * s) : o * v * s;
 
-			sum += d * load(y, at + k * plane);
-			if (dy.data)
-				set_value(dy, at + k * plane, d * v * s, acc_y);
+			sum += o * both(p, load(y, place), y2, place);
+			if (d.y.data)
+				set_value(d.y, place, own, d.acc_y);
+			if (d.y2.data)
+				set_value(d.y2, place, own, d.acc_y2);
 		}
-		if (dz.data)
-			set_value(dz, i, sum * s * (1 + v * (1 - s)), acc_z);
+		if (d.z.data)
+			set_value(d.z, i, sum * s * (1 + v * (1 - s)), d.acc_z);
 	}
 }
 
-static __global__ void gate_back_fours(struct gate p, struct array dy, int acc_y, struct array dz,
-	int acc_z, struct array d_o, struct array y, struct array z)
+static __global__ void gate_back_fours(struct gate p, struct gate_arrays d, struct array d_o,
+	struct array y, struct array y2, struct array z)
 {
 	int64_t plane = p.len * p.dim, from = blockIdx.y * p.directions * plane;
 
@@ -96,30 +118,34 @@ static __global__ void gate_back_fours(struct gate p, struct array dy, int acc_y
 
 		for (int k = 0; k < p.directions; k++) {
 			int64_t at = from + k * plane + 4 * i;
-			float4 d = value4(d_o, at);
+			float4 o = value4(d_o, at), own = mul4(o, g);
 
-			sum = axpy4(1, mul4(d, value4(y, at)), sum);
-			if (dy.data)
-				set_value4(dy, at, mul4(d, g), acc_y);
+			if (y2.data)
+				own = axpy4(p.scale, own, make_float4(0, 0, 0, 0));
+			sum = axpy4(1, mul4(o, both4(p, y, y2, at)), sum);
+			if (d.y.data)
+				set_value4(d.y, at, own, d.acc_y);
+			if (d.y2.data)
+				set_value4(d.y2, at, own, d.acc_y2);
 		}
 		slope = make_float4(s.x * (1 + v.x * (1 - s.x)), s.y * (1 + v.y * (1 - s.y)),
 			s.z * (1 + v.z * (1 - s.z)), s.w * (1 + v.w * (1 - s.w)));
-		if (dz.data)
-			set_value4(dz, place, mul4(sum, slope), acc_z);
+		if (d.z.data)
+			set_value4(d.z, place, mul4(sum, slope), d.acc_z);
 	}
 }
 
-void gate_cuda_backward(const struct gate *p, struct array dy, int acc_y, struct array dz,
-	int acc_z, struct array d_o, struct array y, struct array z)
+void gate_cuda_backward(const struct gate *p, const struct gate_arrays *d, struct array d_o,
+	struct array y, struct array y2, struct array z)
 {
 	if (in_fours(p->len * p->dim, p->len * p->dim) && p->batch < 65536) {
 		gate_back_fours<<<grid_of_samples(p->batch, p->len * p->dim), THREADS, 0,
-			cuda_stream>>>(*p, dy, acc_y, dz, acc_z, d_o, y, z);
+			cuda_stream>>>(*p, *d, d_o, y, y2, z);
 		return;
 	}
 #define CALL(T, U)                                                                                 \
 	gate_back LAUNCH(p->batch * p->len * p->dim)(                                              \
-		*p, dy, acc_y, dz, acc_z, d_o, (const T *)y.data, (const U *)z.data)
+		*p, *d, d_o, (const T *)y.data, y2, (const U *)z.data)
 	BY_TYPES(y, z, CALL);
 #undef CALL
 }

@@ -95,6 +95,13 @@ static tensor build_gate(struct program *p, const int64_t *n)
 		case_input(p, "z", 3, n[0], n[2], n[3], 0));
 }
 
+static tensor build_gate_pair(struct program *p, const int64_t *n)
+{
+	return gate_pair(p, case_input(p, "y", 4, n[0], n[1], n[2], n[3]),
+		case_input(p, "y2", 4, n[0], n[1], n[2], n[3]), (real)0.25,
+		case_input(p, "z", 3, n[0], n[2], n[3], 0));
+}
+
 static tensor build_gate_merged(struct program *p, const int64_t *n)
 {
 	return gate(p, case_input(p, "y", 3, n[0], n[1], n[2], 0),
@@ -264,6 +271,8 @@ static const struct op_case cases_scan[] = {
 	{"gate", build_gate, {2, 4, 31, 33}},
 	{"gate", build_gate, {3, 4, 33, 100}},
 	{"gate merged", build_gate_merged, {2, 31, 33}},
+	{"gate pair", build_gate_pair, {2, 2, 31, 33}},
+	{"gate pair", build_gate_pair, {3, 1, 33, 100}},
 	{"gate_join", build_gate_join, {2, 5, 33, 20}},
 	{"gate_join", build_gate_join, {3, 197, 128, 80}, NULL, 0, 1},
 	{"directions", build_directions, {8, 4, 9, 33}},

@@ -144,7 +144,7 @@ static void forward(int fast)
 		selective_scan_forward_fast(&scan, s.y, &in, s.work);
 	else
 		selective_scan_forward(&scan, s.y, &in);
-	gate_forward(&gating, s.o, s.y, s.z);
+	gate_forward(&gating, s.o, s.y, NULL, s.z);
 	for (int c = 0; c < d; c++)
 		quarter[c] = value[OUT_B][c] / K;
 	linear(K * L, d, E, s.branch, s.o, value[OUT_W], quarter);
@@ -167,7 +167,7 @@ static void backward(int fast)
 	linear_back(K * L, d, E, dob, grad[OUT_W], NULL, dbranch, s.o, value[OUT_W]);
 	for (int i = 0; i < K * L * d; i++)
 		grad[OUT_B][i % d] += dbranch[i] / K;
-	gate_backward(&gating, dy, 0, dz, 0, dob, s.y, s.z);
+	gate_backward(&gating, &(struct gate_grads){.y = dy, .z = dz}, dob, s.y, NULL, s.z);
 	(fast ? selective_scan_backward_fast : selective_scan_backward)(&scan, &g, dy, &in, s.work);
 	memset(ddt, 0, sizeof(ddt));
 	linear_back(L, E, R, ddt, grad[DT_W], NULL, dr, s.dt, value[DT_W]);

@@ -109,7 +109,7 @@ static void forward(int fast)
 		memcpy(paths[k].order, order + k * L, sizeof(paths[k].order));
 		forward_path(k, fast);
 	}
-	gate_forward(&gating, o, y, z);
+	gate_forward(&gating, o, y, NULL, z);
 	for (int i = 0; i < L * E; i++)
 		half[i] = (o[i] + o[L * E + i]) / 2;
 	linear(L, d, E, out, half, value[OUT_W], NULL);
@@ -148,7 +148,7 @@ static void backward(int fast)
 	linear_back(L, d, E, dhalf, grad[OUT_W], NULL, dout, half, value[OUT_W]);
 	for (int i = 0; i < K * L * E; i++)
 		dob[i] = dhalf[i % (L * E)] / 2;
-	gate_backward(&gating, dy, 0, dz, 0, dob, y, z);
+	gate_backward(&gating, &(struct gate_grads){.y = dy, .z = dz}, dob, y, NULL, z);
 	for (int k = 0; k < K; k++)
 		backward_path(k, fast, dx, dy + k * L * E);
 	columns(dx, dxz, E, 0, 2 * E, 1);

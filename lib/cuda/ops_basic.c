@@ -68,13 +68,16 @@ OP_ROW(residual, 0);
 
 static void gate_fwd(const struct call *c, const struct run *r)
 {
-	gate_cuda(c->params, array_out(c, 0), array_in(c, 0), array_in(c, 1));
+	gate_cuda(c->params, array_out(c, 0), array_in(c, 0), array_in(c, 2), array_in(c, 1));
 }
 
 static void gate_bwd(const struct call *c, const struct run *r)
 {
-	gate_cuda_backward(c->params, array_dx(c, 0), call_acc(c, 0), array_dx(c, 1),
-		call_acc(c, 1), array_dy(c, 0), array_in(c, 0), array_in(c, 1));
+	struct gate_arrays d = {array_dx(c, 0), array_dx(c, 2), array_dx(c, 1), call_acc(c, 0),
+		call_acc(c, 2), call_acc(c, 1)};
+
+	gate_cuda_backward(
+		c->params, &d, array_dy(c, 0), array_in(c, 0), array_in(c, 2), array_in(c, 1));
 }
 
 OP_ROW(gate, 0);

@@ -159,7 +159,7 @@ static tensor both_scans(const struct walk *w, const struct bimamba_layer *l, te
 	for (int k = 0; k < DIRECTIONS; k++)
 		y[k] = scan(w->n, p, &l->paths[k], x, &w->scans[k]);
 	if (!apart)
-		return gate(p, halved ? mean_of_two(p, y[0], y[1]) : add(p, y[0], y[1]), z);
+		return gate_pair(p, y[0], y[1], halved ? (real)0.5 : 1, z);
 	stacked = concat_tokens(p, DIRECTIONS, y, halved ? (real)0.5 : 1);
 	return gate(p,
 		program_reshape(

@@ -148,13 +148,15 @@ const struct op_impl cpu_dwconv1d_silu = {"dwconv1d_silu", conv1d_fwd, conv1d_bw
 
 static void gate_fwd(const struct call *c, const struct run *r)
 {
-	gate_forward(c->params, call_out(c, 0), call_in(c, 0), call_in(c, 1));
+	gate_forward(c->params, call_out(c, 0), call_in(c, 0), call_in(c, 2), call_in(c, 1));
 }
 
 static void gate_bwd(const struct call *c, const struct run *r)
 {
-	gate_backward(c->params, call_dx(c, 0), call_acc(c, 0), call_dx(c, 1), call_acc(c, 1),
-		call_dy(c, 0), call_in(c, 0), call_in(c, 1));
+	struct gate_grads d = {call_dx(c, 0), call_dx(c, 2), call_dx(c, 1), call_acc(c, 0),
+		call_acc(c, 2), call_acc(c, 1)};
+
+	gate_backward(c->params, &d, call_dy(c, 0), call_in(c, 0), call_in(c, 2), call_in(c, 1));
 }
 
 const struct op_impl cpu_gate = {"gate", gate_fwd, gate_bwd, NULL};

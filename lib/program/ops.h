@@ -128,6 +128,8 @@ tensor dwconv1d_carried(struct program *p, tensor x, tensor weight, tensor bias,
 
 /* y (B, K, L, E) or (B, L, E) times silu(z), z (B, L, E) */
 tensor gate(struct program *p, tensor y, tensor z);
+/* scale (y + y2) silu(z) */
+tensor gate_pair(struct program *p, tensor y, tensor y2, real scale, tensor z);
 /* a (..., W) times b (..., W') and c (..., W - W') side by side */
 tensor gate_join(struct program *p, tensor a, tensor b, tensor c);
 /* x (B, L, C) + sum over K of o (B, K, L, C); in PROGRAM_TRAIN with drop path as residual */

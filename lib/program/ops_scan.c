@@ -202,27 +202,39 @@ tensor dwconv1d_carried(struct program *p, tensor x, tensor weight, tensor bias,
 	return dwconv1d(p, x, weight, bias, 0, NULL, window);
 }
 
-tensor gate(struct program *p, tensor y, tensor z)
+static tensor gate_call(struct program *p, tensor y, tensor y2, real scale, tensor z)
 {
 	int64_t B = y->shape[0], K = y->dims == 4 ? y->shape[1] : 1, E = tensor_last(y);
 	int64_t L = y->dims > 1 ? y->shape[y->dims - 2] : 0;
-	struct gate s = {B, K, L, E};
+	struct gate s = {B, K, L, E, scale};
 	tensor o;
 
 	if (program_failed(p))
 		return y;
 	if (y->dims < 3 || y->dims > 4 || !fits(z, 3, B, L, E, 0))
 		return misfit(p, "gate", "z", z, y);
+	if (y2 && (y2->dims != y->dims || memcmp(y2->shape, y->shape, sizeof(*y->shape) * y->dims)))
+		return misfit(p, "gate", "y2", y2, y);
 	o = program_tensor(p, TYPE_REAL, y->dims, y->shape);
 	return program_call(p,
 		&(struct call){.op = OP_gate,
-			.n_in = 2,
-			.in = (tensor[]){y, z},
+			.n_in = 3,
+			.in = (tensor[]){y, z, y2},
 			.n_out = 1,
 			.out = &o,
 			.params = &s,
-			.reads_in = 1 | 2},
+			.reads_in = 1 | 2 | 4},
 		sizeof(s));
+}
+
+tensor gate(struct program *p, tensor y, tensor z)
+{
+	return gate_call(p, y, NULL, 1, z);
+}
+
+tensor gate_pair(struct program *p, tensor y, tensor y2, real scale, tensor z)
+{
+	return gate_call(p, y, y2, scale, z);
 }
 
 tensor gate_join(struct program *p, tensor a, tensor b, tensor c)
