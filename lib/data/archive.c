@@ -14,6 +14,8 @@
 #include "lib/io/tar.h"
 #include "lib/io/utf8.h"
 
+#define PARTS_OPEN 64
+
 /* What a walk through the archive does with images. */
 enum mode {
 	WALK_HEADERS, /* of the outer archive alone: names and classes are checked */
@@ -406,11 +408,13 @@ static int read_choice(struct archive *a)
 	return 0;
 }
 
+/* Where they are many, their files do not stay open. */
 static int add_parts(struct archive *a)
 {
 	for (int64_t i = 0; i < a->r->parts; i++) {
 		TRY(collection_add(a->c, a->r->paths[i], SOURCE_PACKED));
-		TRY(dataset_rest(a->c->sources[a->c->source_count - 1].data));
+		if (a->r->parts > PARTS_OPEN)
+			TRY(dataset_rest(a->c->sources[a->c->source_count - 1].data));
 	}
 	return 0;
 }

@@ -71,8 +71,11 @@ static void damaged(struct part_writer *p, const char *name, const char *message
 
 static int write_image(struct part_writer *p, const struct part_image *m)
 {
-	const struct pack_image image = {
-		.data = p->block + m->at, .size = m->size, .name = m->name, .label = m->label};
+	const struct pack_image image = {.data = p->block + m->at,
+		.size = m->size,
+		.name = m->name,
+		.label = m->label,
+		.stays = 1};
 
 	if (m->status == STATUS_DATA) {
 		damaged(p, m->name, m->message);
@@ -97,6 +100,8 @@ static int flush(struct part_writer *p)
 	check_block(p);
 	for (int i = 0; i < p->count && !status; i++)
 		status = write_image(p, &p->images[i]);
+	if (!status)
+		status = pack_file_flush(&p->file);
 	p->r->images += p->count;
 	p->r->bytes += (int64_t)p->used;
 	forget_block(p);

@@ -28,6 +28,7 @@ struct job {
 	uint8_t *own;
 	int64_t height, width;
 	int status;
+	int in_block; /* stored lies in the packer's block */
 	char message[512];
 };
 
@@ -38,6 +39,7 @@ struct packer {
 	struct pack_file file;
 	struct job *jobs;
 	struct pack_result *result;
+	uint8_t *block; /* BLOCK_BYTES for what is read of packed inputs, or NULL */
 	struct dataset *awake[AWAKE];
 	int64_t woken;
 };
@@ -235,6 +237,21 @@ static int wake(struct packer *p, struct dataset *d)
 	return 0;
 }
 
+/* A packed image's bytes, after those of the one before where there is room. */
+static int read_stored(struct packer *p, struct job *j, struct source *s, int64_t at)
+{
+	const uint64_t *offset = s->data->offset;
+	int64_t size = offset ? (int64_t)(offset[j->item->index + 1] - offset[j->item->index]) : 0;
+
+	TRY(wake(p, s->data));
+	j->in_block = p->block && offset && !s->data->cache && size <= BLOCK_BYTES - at;
+	if (j->in_block) {
+		free(j->stored.own);
+		j->stored = (struct stored){.own = p->block + at, .room = (size_t)size};
+	}
+	return dataset_stored(s->data, j->item->index, &j->stored);
+}
+
 /*
  * Packed inputs are read here: all reading of HDF5 is one thread's. Up to n images, fewer where they
  * are large; returns how many.
@@ -251,10 +268,9 @@ static int64_t block_read(struct packer *p, int64_t from, int64_t n)
 		j->status = 0;
 		j->own = NULL;
 		s = &p->c->sources[j->item->source];
+		j->in_block = 0;
 		if (s->data)
-			j->status = wake(p, s->data);
-		if (s->data && !j->status)
-			j->status = dataset_stored(s->data, j->item->index, &j->stored);
+			j->status = read_stored(p, j, s, bytes);
 		if (j->status)
 			snprintf(j->message, sizeof(j->message), "%s", error_message());
 		else if (s->data)
@@ -295,9 +311,21 @@ static int job_write(struct packer *p, const struct job *j)
 		.height = j->height,
 		.width = j->width,
 		.name = j->item->name,
-		.label = j->item->label};
+		.label = j->item->label,
+		.stays = j->in_block && j->out == j->stored.data};
 
 	return pack_file_add(&p->file, &image);
+}
+
+/* What lies in the block is no memory of the job's own; of that a little is kept. */
+static void forget_stored(struct job *j)
+{
+	if (!j->in_block && j->stored.room <= JOB_KEEPS)
+		return;
+	if (!j->in_block)
+		free(j->stored.own);
+	j->stored = (struct stored){0};
+	j->in_block = 0;
 }
 
 /* STATUS_DATA and nothing else is damage. */
@@ -319,11 +347,11 @@ static int block_write(struct packer *p, int64_t n)
 		}
 		free(j->own);
 		j->own = NULL;
-		if (j->stored.room > JOB_KEEPS) {
-			free(j->stored.own);
-			j->stored = (struct stored){0};
-		}
 	}
+	if (!status)
+		status = pack_file_flush(&p->file);
+	for (int64_t i = 0; i < n; i++)
+		forget_stored(&p->jobs[i]);
 	return status;
 }
 
@@ -369,11 +397,16 @@ int pack_write(struct collection *c, const struct pack_settings *s, const char *
 	*result = (struct pack_result){0};
 	p.store = s->store == PACK_CHOOSE ? pack_store_of(c) : s->store;
 	p.jobs = memory_new(BLOCK, sizeof(*p.jobs));
+	for (int64_t i = 0; i < c->source_count && !p.block; i++)
+		if (c->sources[i].data)
+			p.block = malloc(BLOCK_BYTES); /* without it images are read one by one */
 	status = p.jobs ? pack_all(&p, output) : STATUS_SYSTEM;
 	for (int i = 0; p.jobs && i < BLOCK; i++) {
-		free(p.jobs[i].stored.own);
+		if (!p.jobs[i].in_block)
+			free(p.jobs[i].stored.own);
 		free(p.jobs[i].own);
 	}
+	free(p.block);
 	pack_file_release(&p.file);
 	free(p.jobs);
 	return status;

@@ -55,21 +55,34 @@ static int write_bytes(struct pack_file *f, const uint8_t *data, size_t size)
 	return 0;
 }
 
-static int flush(struct pack_file *f)
+int pack_file_flush(struct pack_file *f)
 {
-	size_t size = f->gathered_size;
+	size_t size = f->gathered_size, run = f->run_size;
 
-	f->gathered_size = 0;
-	return size ? write_bytes(f, f->gathered, size) : 0;
+	f->gathered_size = f->run_size = 0;
+	if (size)
+		TRY(write_bytes(f, f->gathered, size));
+	return run ? write_bytes(f, f->run, run) : 0;
 }
 
-static int gather(struct pack_file *f, const uint8_t *data, size_t size)
+/* Either gathered images or a run are waiting, never both. */
+static int gather(struct pack_file *f, const struct pack_image *image)
 {
-	if (f->gathered_size + size > GATHERED)
-		TRY(flush(f));
+	size_t size = image->size;
+
+	if (image->stays) {
+		if (!f->run_size || image->data != f->run + f->run_size) {
+			TRY(pack_file_flush(f));
+			f->run = image->data;
+		}
+		f->run_size += size;
+		return 0;
+	}
+	if (f->run_size || f->gathered_size + size > GATHERED)
+		TRY(pack_file_flush(f));
 	if (size > GATHERED)
-		return write_bytes(f, data, size);
-	memcpy(f->gathered + f->gathered_size, data, size);
+		return write_bytes(f, image->data, size);
+	memcpy(f->gathered + f->gathered_size, image->data, size);
 	f->gathered_size += size;
 	return 0;
 }
@@ -116,7 +129,7 @@ int pack_file_add(struct pack_file *f, const struct pack_image *image)
 			image->name, (long long)image->width, (long long)image->height,
 			(long long)f->width, (long long)f->height);
 	TRY(make_room(f, name));
-	TRY(gather(f, image->data, image->size));
+	TRY(gather(f, image));
 	memcpy(f->names + f->names_used, image->name, name);
 	f->names_used += name;
 	f->labels[f->count] = image->label;
@@ -147,7 +160,7 @@ int pack_file_end(
 
 	if (!f->count)
 		return error(STATUS_DATA, "no image is left");
-	TRY(flush(f));
+	TRY(pack_file_flush(f));
 	if (f->store == PACK_ENCODED)
 		TRY(h5_put(f->file, "offset", H5_U64, 1, &offsets, f->offset));
 	if (class_count) {

@@ -16,6 +16,7 @@ struct pack_image {
 	int64_t height, width; /* of pixels */
 	const char *name;      /* copied */
 	int32_t label;
+	int stays; /* data are not changed before pack_file_flush: they need not be copied */
 };
 
 struct pack_file {
@@ -30,6 +31,8 @@ struct pack_file {
 	size_t names_used, names_room;
 	uint8_t *gathered;
 	size_t gathered_size;
+	const uint8_t *run; /* images that stay, one after another in memory */
+	size_t run_size;
 	int64_t row; /* pixels: images written */
 };
 
@@ -37,6 +40,7 @@ struct pack_file {
 int pack_file_begin(struct pack_file *f, const char *path, enum pack_store store);
 /* STATUS_DATA: pixels of another size than the first image's. */
 int pack_file_add(struct pack_file *f, const struct pack_image *image);
+int pack_file_flush(struct pack_file *f);
 /* Labels are left out where class_count is 0. STATUS_DATA: no image was added. */
 int pack_file_end(
 	struct pack_file *f, int64_t class_count, char *const *classes, const struct provenance *p);

@@ -1,6 +1,7 @@
 /* Rows in and out, converted block by block. */
 #include "lib/io/h5_internal.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,12 +146,16 @@ static int numbers(struct h5 *f, const struct h5_set *s, enum h5_type mem)
 	return 0;
 }
 
-/* --- long rows: the digest runs beside the writing, since either takes half of the time --- */
+/*
+ * --- long rows: beside their writing runs their digest, which takes as long, and the system is asked
+ * to begin with putting on disk what came before, which h5_commit would else wait for ---
+ */
 
 #define DIGEST_BESIDE ((size_t)1 << 20)
 
 struct digest {
 	struct h5 *f;
+	int fd; /* of a file in its place, or -1 */
 	struct h5_set *s;
 	int64_t from, rows;
 	const void *data;
@@ -162,8 +167,19 @@ static void *digest_run(void *with)
 {
 	struct digest *d = with;
 
+	if (d->fd >= 0)
+		sync_file_range(d->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	d->status = h5_digest_add(d->f, d->s, d->from, d->rows, d->data, d->bytes);
 	return NULL;
+}
+
+static int descriptor(const struct h5 *f)
+{
+	void *handle = NULL;
+
+	if (!f->temp || H5Fget_vfd_handle(f->file, H5P_DEFAULT, &handle) < 0 || !handle)
+		return -1;
+	return *(int *)handle;
 }
 
 static int write_digested(
@@ -174,6 +190,7 @@ static int write_digested(
 	int status, apart;
 
 	d.bytes = (size_t)(rows * h5_row_count(s)) * h5_type_size(s->type);
+	d.fd = d.bytes >= DIGEST_BESIDE ? descriptor(f) : -1;
 	apart = d.bytes >= DIGEST_BESIDE && !pthread_create(&beside, NULL, digest_run, &d);
 	status = h5_transfer(f, s, 1, from, rows, (void *)data);
 	if (apart)
