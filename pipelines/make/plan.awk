@@ -43,10 +43,10 @@ function read_gpu(file,    line, f, method, mlp, key) {
 	close(file)
 }
 
-# what, seconds, hardware: whole stages that do not grow with the data
+# what, seconds: whole stages that do not grow with the data
 function read_seconds(file,    line, f) {
 	while ((getline line < file) > 0)
-		if (line !~ /^#/ && split(line, f, "\t") >= 3)
+		if (split(line, f, "\t") >= 2)
 			seconds[f[1]] = f[2]
 	close(file)
 }
@@ -253,6 +253,8 @@ function stage_images(    i, input, known, share, k, line, list, key, hours, bec
 			list = option("--classes")
 			for (k = 0; list != "" && (getline line < list) > 0;)
 				k += line !~ /^#/ && line != ""
+			if (list != "")
+				close(list)
 			if (k && k < size_classes[known]) {
 				count[output] = k * size_most[known]
 				bound[output] = size_most[known] * size_classes[known] != size_images[known]

@@ -13,3 +13,7 @@ bench: bench-programs $(BIN)/bench-step ## speed beside PyTorch (PYTHON=, PLAINM
 bench-archive: $(BIN)/pack-images $(BIN)/make-shapes ## speed of packing 2 GB of JPEGs (JPEGS=folder), 5 GB of disk
 	@mkdir -p build/results
 	tests/bench/archive $(BIN) '$(JPEGS)' | tee build/results/archive.tsv
+.PHONY: bench-stages
+bench-stages: all ## seconds of making, importing and subcloning networks of the paper's sizes
+	@mkdir -p build/results
+	tests/bench/stages $(BIN) | tee build/results/stages.tsv
