@@ -278,7 +278,8 @@ void plainmamba_build(struct network *n, struct program *p, tensor image,
 	const struct network_config *c = &n->config;
 	const struct plainmamba *s = n->params;
 	int apart = want->tap != TAP_NONE && want->tap != TAP_STREAM;
-	struct scan_settings scan_of = {DIRECTIONS, c->scan_order, !apart, 2, NULL, NULL, NULL, c->zoh};
+	struct scan_settings scan_of = {
+		DIRECTIONS, c->scan_order, !apart, 2, NULL, NULL, NULL, c->zoh};
 	tensor x = embed(n, p, image);
 
 	if (orders_new(c, &scan_of)) {

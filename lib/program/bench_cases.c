@@ -109,7 +109,8 @@ static tensor build_scan(struct program *p, const int64_t *n)
 	int64_t height = n[4] == 2 ? 1 : n[1], L = height * n[1], E = n[2], N = n[3];
 	int64_t K = order_directions(family);
 	int32_t *order = malloc(K * L * sizeof(*order)), *code = malloc(K * L * sizeof(*code));
-	struct scan_settings s = {K, 0, n[4] == 1, 1, order, n[4] == 2 ? NULL : code, NULL, n[4] == 3};
+	struct scan_settings s = {
+		K, 0, n[4] == 1, 1, order, n[4] == 2 ? NULL : code, NULL, n[4] == 3};
 	tensor y;
 
 	if (!order || !code) {

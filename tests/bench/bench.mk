@@ -1,13 +1,13 @@
 # `make bench`: ours beside its peers, in one run. PYTHON: an interpreter with torch, torchvision and
-# timm; PLAINMAMBA, VIM, VMAMBA, VIDEOMAMBA: checkouts of github.com/ChenhongyiYang/PlainMamba,
-# hustvl/Vim, MzeroMiko/VMamba and OpenGVLab/VideoMamba. What is missing is skipped.
+# timm; PLAINMAMBA, VIM, VMAMBA, VIDEOMAMBA, MAMBA: checkouts of github.com/ChenhongyiYang/PlainMamba,
+# hustvl/Vim, MzeroMiko/VMamba, OpenGVLab/VideoMamba and state-spaces/mamba. What is missing is skipped.
 BENCH_THREADS ?= 2
 BENCH_ROUNDS ?= 3
 .PHONY: bench
-bench: bench-programs $(BIN)/bench-step ## speed beside PyTorch (PYTHON=, PLAINMAMBA=, VIM=, VMAMBA=, VIDEOMAMBA=)
+bench: bench-programs $(BIN)/bench-step ## speed beside PyTorch (PYTHON=, PLAINMAMBA=, VIM=, VMAMBA=, VIDEOMAMBA=, MAMBA=)
 	@mkdir -p build/results
 	@PYTHON='$(or $(PYTHON),python3)' PLAINMAMBA='$(PLAINMAMBA)' VIM='$(VIM)' VMAMBA='$(VMAMBA)' \
-		VIDEOMAMBA='$(VIDEOMAMBA)' THREADS=$(BENCH_THREADS) ROUNDS=$(BENCH_ROUNDS) \
+		VIDEOMAMBA='$(VIDEOMAMBA)' MAMBA='$(MAMBA)' THREADS=$(BENCH_THREADS) ROUNDS=$(BENCH_ROUNDS) \
 		VERSION='$(DESCRIBE)' tests/bench/compare $(BIN) $B/tests/bench build/results/bench.tsv
 .PHONY: bench-archive
 bench-archive: $(BIN)/pack-images $(BIN)/make-shapes ## speed of packing 2 GB of JPEGs (JPEGS=folder), 5 GB of disk
