@@ -32,7 +32,7 @@ def deit(arch):
     return timm.create_model(DEIT[arch]).train(), 1000, f"timm {timm.__version__}"
 
 
-def scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=True, *other, **more):
+def scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, **more):
     """Mamba's recurrence, step by step. u, delta (b, d, l); A (d, n); B, C (b, n, l), or in k groups
     of channels (b, k, n, l); D (d).
 
@@ -104,8 +104,9 @@ def vim(public, checkout, frames):
 
 def vmamba(public, checkout, frames):
     module = public.load_vmamba(checkout, double=False)
-    sys.modules["csms6s"].selective_scan_torch = scan
-    return module.vanilla_vmamba_tiny(drop_path_rate=0.0), 1000, "VMamba"
+    sys.modules["csms6s"].selective_scan_torch = lambda u, delta, A, B, C, D, bias, *other: scan(
+        u, delta, A, B, C, D, delta_bias=bias)
+    return module.vanilla_vmamba_tiny(), 1000, "VMamba"
 
 
 def videomamba(public, checkout, frames):
