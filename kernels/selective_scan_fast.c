@@ -50,6 +50,20 @@ static void store_state(const struct task *s, const real *h)
 			to[e * N + n] = h[n * BLOCK + e];
 }
 
+/* What step t reads, and where it writes. */
+static inline void ask_rows(const struct task *s, int64_t k0, int G, int64_t t, const real *out)
+{
+	if (t >= s->p->len)
+		return;
+	ask_row(s->in->r + task_row(s, task_source(s, k0, t)));
+	for (int g = 0; g < G; g++) {
+		int64_t token = task_token(s, k0 + g, t);
+
+		ask_row(s->in->u + task_row(s, token));
+		ask_row(out + task_y(s, k0 + g, token));
+	}
+}
+
 static inline __attribute__((always_inline)) void walk_set(
 	const int G, const struct task *s, int64_t k0, real *out, const real *A)
 {
@@ -64,6 +78,7 @@ static inline __attribute__((always_inline)) void walk_set(
 	for (int64_t t = 0; t < s->p->len; t++) {
 		int64_t q = task_source(s, k0, t);
 
+		ask_rows(s, k0, G, t + AHEAD, out);
 		load_delta(s, q, delta);
 		load_B(s, k0, G, t, B);
 		for (int g = 0; g < G; g++) {

@@ -59,6 +59,18 @@ static inline int64_t task_row(const struct task *s, int64_t i)
 	return (s->b * s->p->len + i) * s->p->dim + s->e0;
 }
 
+/*
+ * Long rows: a step's values lie a page or more from the last step's, which the processor does not
+ * foresee. A block's row is asked for AHEAD steps before.
+ */
+#define AHEAD 8
+
+static inline void ask_row(const real *row)
+{
+	for (size_t at = 0; at < BLOCK; at += 64 / sizeof(real))
+		__builtin_prefetch(row + at);
+}
+
 static inline int64_t task_y(const struct task *s, int64_t k, int64_t i)
 {
 	int64_t row = s->p->merged ? s->b : s->b * s->p->directions + k;

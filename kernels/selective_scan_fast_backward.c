@@ -35,13 +35,10 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Short for any row: a stretch's states and exponentials are to stay in the nearest cache. */
 static int64_t stretch(const struct selective_scan *p)
 {
-	int64_t s = 16;
-
-	while (s * s < p->len)
-		s++;
-	return least(s, p->len);
+	return least(16, p->len);
 }
 
 static int64_t carve(struct scratch *c, const struct selective_scan *p, real *base)
@@ -103,6 +100,23 @@ static inline void clear_starts(const struct task *s, int64_t k0, int G, int64_t
 		if (task_starts(s, k0 + g, t))
 			for (int64_t n = 0; n < s->p->state; n++)
 				memset(h + (n * G + g) * BLOCK, 0, BLOCK * sizeof(*h));
+}
+
+/* The rows of step t that load_du, and with dout the way back, read. */
+static inline void ask_step(const struct task *s, int64_t k0, int G, int64_t t, const real *dout,
+	const struct scan_grads *d)
+{
+	if (t < 0 || t >= s->p->len)
+		return;
+	for (int g = 0; g < G; g++) {
+		int64_t token = task_token(s, k0 + g, t);
+
+		ask_row(s->in->u + task_row(s, token));
+		if (dout)
+			ask_row(dout + task_y(s, k0 + g, token));
+		if (dout && d->u)
+			ask_row(d->u + task_row(s, token));
+	}
 }
 
 /* next (N, G, BLOCK) = a h + du B; a (N, BLOCK) is written. next may be h. */
@@ -217,6 +231,7 @@ static inline __attribute__((always_inline)) void stretch_back(const int G, cons
 		const real *delta = c->delta + q * BLOCK;
 		real m[SET * BLOCK] LANES = {0}, Aw[BLOCK] LANES = {0}, *dcode[SET];
 
+		ask_step(s, k0, G, t - stretch(s->p), dout, d); /* of the stretch walked next */
 		load_du(s, k0, G, t, du, delta);
 		load_B(s, k0, G, t, c->B);
 		for (int g = 0; g < G; g++) {
@@ -254,6 +269,7 @@ static inline __attribute__((always_inline)) void set_back(const int G, const st
 			h += size;
 		}
 		clear_starts(s, k0, G, t, h);
+		ask_step(s, k0, G, t + AHEAD, NULL, d);
 		load_du(s, k0, G, t, du, delta);
 		load_B(s, k0, G, t, c->B);
 		advance(G, N, h, c->a, h, delta, c->A2, du, c->B);
@@ -279,6 +295,11 @@ static void step_size_back(
 	for (int64_t q = 0; q < s->p->len; q++) {
 		const real *r = s->in->r + task_row(s, q), *dd = c->ddelta + q * BLOCK;
 		real *dr = d->r ? d->r + task_row(s, q) : c->spare;
+
+		if (q + AHEAD < s->p->len)
+			ask_row(s->in->r + task_row(s, q + AHEAD));
+		if (d->r && q + AHEAD < s->p->len)
+			ask_row(d->r + task_row(s, q + AHEAD));
 
 		if (!d->r || !d->acc_r)
 			memset(dr, 0, s->width * sizeof(*dr));
@@ -326,6 +347,10 @@ static void task_back(const struct task *s, const struct scan_grads *d, const re
 	memset(c->dD, 0, BLOCK * sizeof(real));
 	memset(to, 0, l->size * sizeof(real));
 	for (int64_t i = 0; i < p->len; i++) {
+		if (i + AHEAD < p->len)
+			ask_row(s->in->r + task_row(s, i + AHEAD));
+		if (i + AHEAD < p->len && d->u)
+			ask_row(d->u + task_row(s, i + AHEAD));
 		load_delta(s, i, c->delta + i * BLOCK);
 		if (d->u && !d->acc_u)
 			memset(d->u + task_row(s, i), 0, s->width * sizeof(real));
@@ -353,18 +378,15 @@ static void sum_blocks(const struct selective_scan *p, int64_t b, real *dx, int 
 
 	if (!dx)
 		return;
-	for (int64_t i = 0; i < p->len; i++) {
-		real *to = dx + (b * p->len + i) * N;
+	dx += b * p->len * N;
+	if (!acc)
+		memset(dx, 0, p->len * N * sizeof(*dx));
+	for (int64_t j = 0; j < blocks; j++) {
+		const real *from = left + (b * blocks + j) * l->size + l->B + part * N;
 
-		if (!acc)
-			memset(to, 0, N * sizeof(*to));
-		for (int64_t j = 0; j < blocks; j++) {
-			const real *from =
-				left + (b * blocks + j) * l->size + l->B + (2 * i + part) * N;
-
+		for (int64_t i = 0; i < p->len; i++)
 			for (int64_t n = 0; n < N; n++)
-				to[n] += from[n];
-		}
+				dx[i * N + n] += from[2 * i * N + n];
 	}
 }
 
