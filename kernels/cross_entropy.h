@@ -4,8 +4,8 @@
  *	loss = (1 / divisor) sum over b of sum over c of -target_bc log softmax(logits_b)_c
  *
  * logits (b, C); target (b, C), or labels int32 (b) and target NULL; rows with a label outside
- * [0, C) count as zero. The divisor is a value known before the step (samples of the global batch), so
- * that parts of a batch add up. Kept: log_sum and rows (b), the rows' losses, added in order in
+ * [0, C) count as zero. The divisor is a value known before the step (samples of the global batch),
+ * so that parts of a batch add up. Kept: log_sum and rows (b), the rows' losses, added in order in
  * double.
  *
  * Backward: dlogits = dloss / divisor (softmax sum_c target - target), dtarget = -dloss / divisor

@@ -7,8 +7,9 @@
  * row, or of another segment, count as zero. x, u (b, L, E); weight (E, 1, 4); bias (E); kept: c,
  * as u. segments int32 (b, L) or NULL: the first token of each token's segment.
  *
- * window (b, 3, E) or NULL, causal without segments, forward alone: the three tokens before the row,
- * overwritten with its last three (counting those before), so that a row may be walked in pieces.
+ * window (b, 3, E) or NULL, causal without segments, forward alone: the three tokens before the
+ * row, overwritten with its last three (counting those before), so that a row may be walked in
+ * pieces.
  *
  * Backward: dc = du s (1 + c (1 - s)); dx_t = sum w_j dc_{t+3-j} (mirrored: dc_{t-3+j}) set or
  * added; dweight_j = sum dc_t x_{t-3+j} and dbias = sum dc added, tokens in order. NULL is not

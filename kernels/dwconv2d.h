@@ -7,9 +7,9 @@
  * Stride 1, zeros outside, k odd, no flip. x, y (b, height, width, E); weight (E, 1, k, k); bias
  * (E) or NULL; kept: c, as y; plain: c and y are one array, and backward reads neither.
  *
- * Backward: dc = dy s (1 + c (1 - s)), plain: dy; dx is dc convolved with the turned weight, set or added;
- * dweight and dbias are added, pixels in order. NULL is not wanted. Work in reals, fast: forward
- * (k^2 + 1) E, backward the same plus b height width E.
+ * Backward: dc = dy s (1 + c (1 - s)), plain: dy; dx is dc convolved with the turned weight, set or
+ * added; dweight and dbias are added, pixels in order. NULL is not wanted. Work in reals, fast:
+ * forward (k^2 + 1) E, backward the same plus b height width E.
  */
 #ifndef KERNELS_DWCONV2D_H
 #define KERNELS_DWCONV2D_H

@@ -1,9 +1,9 @@
 /*
  * o = y silu(z), with one gate for the K directions; of a pair, o = scale (y + y2) silu(z).
  *
- * y, y2, o (b, K, L, E); z (b, L, E); y2 NULL: no pair, and no scale. Backward, with s = sigmoid(z):
- * dy = do z s, dy2 the same, both times scale; dz = sum over k of do y s (1 + z (1 - s)), k in order,
- * with scale (y + y2) for y. All set or add; NULL is not wanted. o may be y.
+ * y, y2, o (b, K, L, E); z (b, L, E); y2 NULL: no pair, and no scale. Backward, with s =
+ * sigmoid(z): dy = do z s, dy2 the same, both times scale; dz = sum over k of do y s (1 + z (1 -
+ * s)), k in order, with scale (y + y2) for y. All set or add; NULL is not wanted. o may be y.
  */
 #ifndef KERNELS_GATE_H
 #define KERNELS_GATE_H

@@ -1,8 +1,8 @@
 /*
- * Mamba, the language model, against the public implementation: weights imported from what it saves,
- * then logits, the stream after every block, all gradients, the loss, and tokens one by one after a
- * prompt; with the fast loops and with the plain ones. tests/golden/make_mamba.py made the files, in
- * double precision. In float here and in double in mamba_goldens_f64.c.
+ * Mamba, the language model, against the public implementation: weights imported from what it
+ * saves, then logits, the stream after every block, all gradients, the loss, and tokens one by one
+ * after a prompt; with the fast loops and with the plain ones. tests/golden/make_mamba.py made the
+ * files, in double precision. In float here and in double in mamba_goldens_f64.c.
  */
 #include <unistd.h>
 #include "lib/io/safetensors.h"

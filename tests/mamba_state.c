@@ -1,6 +1,6 @@
 /*
- * A language model that goes on from its state: a row read in pieces, however cut, gives the bits of
- * the row read at once; a state taken out and put back goes on as it did.
+ * A language model that goes on from its state: a row read in pieces, however cut, gives the bits
+ * of the row read at once; a state taken out and put back goes on as it did.
  */
 #include <omp.h>
 #include "lib/base/error.h"

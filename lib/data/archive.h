@@ -1,11 +1,11 @@
 /*
- * Image archives, as ImageNet is published: a tar of tars, one a class (named after it), or a tar of
- * files whose classes a list gives, or which lie in a folder a class.
+ * Image archives, as ImageNet is published: a tar of tars, one a class (named after it), or a tar
+ * of files whose classes a list gives, or which lie in a folder a class.
  *
  * They are read once, from front to back, and become part files: whole `images` files, one for each
- * inner archive, or for every ARCHIVE_PART members of a plain one. A part appears when it is whole; a
- * run that was killed goes on after the parts that are there, and then reads their headers alone. Parts
- * note what they were made from (`made_from`), and are refused where that is something else.
+ * inner archive, or for every ARCHIVE_PART members of a plain one. A part appears when it is whole;
+ * a run that was killed goes on after the parts that are there, and then reads their headers alone.
+ * Parts note what they were made from (`made_from`), and are refused where that is something else.
  *
  * Names are CLASS/FILE, as of a folder of class folders, so that shares are those of the folder.
  */
@@ -61,8 +61,8 @@ const char *name_set_find(const struct name_set *s, const char *name);
 void name_set_release(struct name_set *s);
 
 /*
- * Lines "FILE CLASS", by blanks or a tab; files by their last part. STATUS_DATA: a file that is named
- * twice, a line of another form; numbers alone, as the development kit has them.
+ * Lines "FILE CLASS", by blanks or a tab; files by their last part. STATUS_DATA: a file that is
+ * named twice, a line of another form; numbers alone, as the development kit has them.
  */
 int labels_read(struct name_set *labels, const char *path, int64_t *count);
 

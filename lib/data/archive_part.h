@@ -1,4 +1,4 @@
-/* One part file of an archive while its members are read: a block of them at a time. For archive.c. */
+/* One part file of an archive while its members are read, a block of them at a time. */
 #ifndef DATA_ARCHIVE_PART_H
 #define DATA_ARCHIVE_PART_H
 
@@ -32,8 +32,8 @@ int part_writer_begin(struct part_writer *p, const char *path);
 int part_writer_add(struct part_writer *p, struct tar *t, const struct tar_member *m,
 	const char *name, const char *class_name);
 /*
- * *whole 0: so many images are damaged that the part is not kept. made_from is noted in it, and what
- * part_kept compares.
+ * *whole 0: so many images are damaged that the part is not kept. made_from is noted in it, and
+ * what part_kept compares.
  */
 int part_writer_end(struct part_writer *p, const char *made_from, int *whole);
 void part_writer_release(struct part_writer *p);

@@ -33,8 +33,8 @@ struct dataset {
 int dataset_open(struct dataset **d, const char *path, size_t cache_bytes);
 void dataset_close(struct dataset *d);
 /*
- * Closes the file and forgets all but where its samples lie; dataset_stored opens it again. For those
- * who hold many.
+ * Closes the file and forgets all but where its samples lie; dataset_stored opens it again. For
+ * those who hold many.
  */
 int dataset_rest(struct dataset *d);
 /* Bytes of it that are kept in memory. */

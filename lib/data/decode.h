@@ -26,8 +26,8 @@ int picture_room(struct picture *p, int64_t height, int64_t width);
 int picture_sides(int64_t height, int64_t width); /* refuses alone */
 
 /*
- * What can be seen without decoding: markers and chunks from the first to the last, the header, sides
- * within bounds, channels and bits that are taken. Refuses nothing that picture_decode takes.
+ * What can be seen without decoding: markers and chunks from the first to the last, the header,
+ * sides within bounds, channels and bits that are taken. Refuses nothing that picture_decode takes.
  */
 int picture_inspect(const uint8_t *data, size_t size);
 

@@ -47,7 +47,7 @@ static int next_marker(struct walk *w, int *marker)
 	}
 }
 
-/* Frames that libjpeg-turbo decodes: baseline, extended, progressive, and these by arithmetic coding */
+/* Frames that libjpeg-turbo decodes: baseline, extended, progressive, and with arithmetic coding */
 static int is_frame(int marker)
 {
 	return (marker >= SOF0 && marker <= SOF0 + 2) || marker == SOF0 + 9 || marker == SOF0 + 10;

@@ -253,8 +253,8 @@ static int read_stored(struct packer *p, struct job *j, struct source *s, int64_
 }
 
 /*
- * Packed inputs are read here: all reading of HDF5 is one thread's. Up to n images, fewer where they
- * are large; returns how many.
+ * Packed inputs are read here: all reading of HDF5 is one thread's. Up to n images, fewer where
+ * they are large; returns how many.
  */
 static int64_t block_read(struct packer *p, int64_t from, int64_t n)
 {

@@ -147,8 +147,8 @@ static int numbers(struct h5 *f, const struct h5_set *s, enum h5_type mem)
 }
 
 /*
- * --- long rows: beside their writing runs their digest, which takes as long, and the system is asked
- * to begin with putting on disk what came before, which h5_commit would else wait for ---
+ * --- long rows: beside their writing runs their digest, which takes as long, and the system is
+ * asked to begin with putting on disk what came before, which h5_commit would else wait for ---
  */
 
 #define DIGEST_BESIDE ((size_t)1 << 20)

@@ -1,11 +1,11 @@
 /*
- * Tar archives, read once from front to back, from a file or a pipe: POSIX ustar, with the long names
- * and large sizes of GNU tar (types L and K, base 256) and of pax (path, size).
+ * Tar archives, read once from front to back, from a file or a pipe: POSIX ustar, with the long
+ * names and large sizes of GNU tar (types L and K, base 256) and of pax (path, size).
  *
  * Everything is checked: the sum of each header, that data are there whole, and the mark at the end
- * (two blocks of zeros), by whose absence a cut archive is known. Refused by name (STATUS_DATA): absolute
- * paths, paths with "..", links, devices, sparse and continued files. Nothing is ever unpacked: names
- * are words here, not places.
+ * (two blocks of zeros), by whose absence a cut archive is known. Refused by name (STATUS_DATA):
+ * absolute paths, paths with "..", links, devices, sparse and continued files. Nothing is ever
+ * unpacked: names are words here, not places.
  */
 #ifndef IO_TAR_H
 #define IO_TAR_H
@@ -29,7 +29,7 @@ int tar_begins(const void *data, size_t size);
 
 /* "-" is standard input. STATUS_NOINPUT. */
 int tar_open(struct tar **t, const char *path);
-/* The data of the outer archive's current member as an archive. Close it before the outer moves on. */
+/* The outer archive's current member as an archive. Close it before the outer moves on. */
 int tar_open_member(struct tar **t, struct tar *outer);
 void tar_close(struct tar **t);
 /* "FILE", or "FILE: MEMBER": what messages begin with. */

@@ -3,7 +3,8 @@
  * and the embedding again as the head.
  *
  * Upstream adds a block's output at the beginning of the next one, which is the same sum. First
- * values are upstream's: out_proj is scaled down by the root of the depth, A_log and D do not decay.
+ * values are upstream's: out_proj is scaled down by the root of the depth, A_log and D do not
+ * decay.
  */
 #include "lib/base/error.h"
 #include "lib/base/memory.h"

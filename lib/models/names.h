@@ -49,7 +49,7 @@ int name_to_ours(
 /* The name of a part of ours: 1 when a rule fits. */
 int name_to_theirs(
 	const struct spelling *s, const char *ours, int part, char theirs[NAME_SIZE], int *parts);
-/* The parameter of which theirs is the second name, or NULL; and the other way, of those written. */
+/* The parameter of which theirs is the second name, or NULL; and the other way, for export. */
 const char *name_copied(const struct spelling *s, const char *theirs);
 const char *name_written_again(const struct spelling *s, const char *ours);
 /* 1 for a name that is known and not wanted: copies kept by an averaging hook, an unused pooler. */

@@ -6,11 +6,11 @@
  *	model_allocate(net->model, device, 1);      then network_load (weights.h) or model_init
  *	network_build(net, p, image, &want, &out);  straight-line code: the forward calls
  *
- * Each family is one file: deit.c, plainmamba.c, vim.c, vmamba.c, videomamba.c, mamba.c, mambaout.c. Parameter
- * names are those of the public PyTorch implementations (DeiT: timm; PlainMamba: the TransMamba
- * release; MambaOut: timm; ViM: hustvl/Vim; VMamba: MzeroMiko/VMamba; VideoMamba: OpenGVLab/VideoMamba; Mamba:
- * state-spaces/mamba), with `layers.i.norm2.*` and `layers.i.mlp.fc1|fc2.*` for the MLP that
- * TransMamba adds to a student's block.
+ * Each family is one file: deit.c, plainmamba.c, vim.c, vmamba.c, videomamba.c, mamba.c,
+ * mambaout.c. Parameter names are those of the public PyTorch implementations (DeiT: timm;
+ * PlainMamba: the TransMamba release; MambaOut: timm; ViM: hustvl/Vim; VMamba: MzeroMiko/VMamba;
+ * VideoMamba: OpenGVLab/VideoMamba; Mamba: state-spaces/mamba), with `layers.i.norm2.*` and
+ * `layers.i.mlp.fc1|fc2.*` for the MLP that TransMamba adds to a student's block.
  */
 #ifndef MODELS_NETWORK_H
 #define MODELS_NETWORK_H

@@ -1,4 +1,4 @@
-/* A language model's state: buffers of a model of its own, which is on the device and in no file. */
+/* A language model's state: buffers of a model of its own, on the device and in no file. */
 #include "lib/base/error.h"
 #include "lib/base/memory.h"
 #include "lib/models/internal.h"

@@ -26,8 +26,9 @@ int weights_config(struct h5 *f, struct network_config *c);
 int weights_load(struct network *n, struct h5 *f, const char *prefix);
 
 /*
- * Names and shapes of the groups first to last alone, listed as weights_load does; `what` is what the
- * file was to hold. networks_match: those of two networks, which the message calls here and there.
+ * Names and shapes of the groups first to last alone, listed as weights_load does; `what` is what
+ * the file was to hold. networks_match: those of two networks, which the message calls here and
+ * there.
  */
 int weights_match(const struct model *m, int first, int last, struct h5 *f, const char *prefix,
 	const char *what);

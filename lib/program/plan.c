@@ -221,7 +221,8 @@ int program_plan(struct program *p, const struct device *device)
 		return error(p->failed, "%s", p->failure);
 	for (int i = 0; i < p->n_calls; i++)
 		if (!device->ops[p->calls[i].op])
-			return error(STATUS_UNAVAILABLE, "op %s has no form for %s: --device cpu has it",
+			return error(STATUS_UNAVAILABLE,
+				"op %s has no form for %s: --device cpu has it",
 				op_name(p->calls[i].op), device->name);
 	p->device = device;
 	start = memory_new(p->n_tensors + 1, sizeof(*start));

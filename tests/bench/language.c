@@ -3,8 +3,8 @@
  *
  *	language WIDTH LAYERS VOCABULARY BATCH LENGTH [RUNS [THREADS]]
  *
- * a training step (next-token cross-entropy, backward, clipping, AdamW), a prompt of that length read
- * at once, and tokens one by one after it. TSV on stdout; the best of RUNS (5) counts.
+ * a training step (next-token cross-entropy, backward, clipping, AdamW), a prompt of that length
+ * read at once, and tokens one by one after it. TSV on stdout; the best of RUNS (5) counts.
  */
 #include <omp.h>
 #include <stdio.h>

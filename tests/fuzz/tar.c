@@ -1,6 +1,6 @@
 /*
- * A tar archive, nested or not, from a file and, by the first bit of its size, from a pipe-like stream:
- * names, headers, ends. Nothing is decoded.
+ * A tar archive, nested or not, from a file and, by the first bit of its size, from a pipe-like
+ * stream: names, headers, ends. Nothing is decoded.
  */
 #include <stdio.h>
 #include <stdlib.h>
