@@ -116,8 +116,22 @@ struct scan_parts {
 	float *BC;	    /* (b, T, L, 2, N): dB and dC */
 	float *sample;	    /* (b, E N + 2 E + 5 N): dA_log, dD, dbeta, ddirection_B */
 	float *code;	    /* (b, T, STEP_CODES, N) */
-	float *check;	    /* a block's checkpoints, for every block of the grid */
+	float *check;	    /* states on the way, as the form keeps them */
 	float *du, *ddelta; /* (b, L, E), or NULL */
+};
+
+/* One scan of a launch; y: what forward writes, or its gradient. */
+struct scan_job {
+	struct scan_arrays in;
+	struct array y;
+	struct scan_array_grads d;
+	struct scan_parts parts;
+};
+
+/* Scans of one size side by side: the grid's third axis. */
+struct scan_jobs {
+	int count;
+	struct scan_job of[SCANS_MAX];
 };
 
 static inline __host__ __device__ int64_t scan_tiles(const struct selective_scan &p)
@@ -130,9 +144,21 @@ static inline __host__ __device__ int64_t scan_row(const struct selective_scan &
 	return p.dim * p.state + 2 * p.dim + STEP_CODES * p.state;
 }
 
+enum scan_form { SCAN_PLAIN, SCAN_SET, SCAN_ONE };
+
+enum scan_form scan_form_of(
+	const struct selective_scan &p, const struct scan_arrays &in, int backward);
+/* Carves the parts of one scan from work, which may be NULL; returns floats. */
+int64_t scan_parts_of(struct scan_parts *parts, const struct selective_scan &p, enum scan_form form,
+	float *work);
+/* By a form that takes jobs. */
+void scan_jobs_forward(
+	const struct selective_scan &p, enum scan_form form, const struct scan_jobs &jobs);
+void scan_jobs_backward(
+	const struct selective_scan &p, enum scan_form form, struct scan_jobs &jobs);
+
 /* dB, dC, then gradients of parameters, from the parts. */
-void scan_sum_parts(const struct selective_scan &p, const struct scan_array_grads &d,
-	const struct scan_parts &parts);
+void scan_sum_parts(const struct selective_scan &p, const struct scan_jobs &jobs);
 
 /* The plain form's backward, and the floats of parts.check that it needs. */
 void scan_plain_backward(const struct selective_scan &p, const struct scan_array_grads &d,
@@ -141,12 +167,18 @@ int64_t scan_plain_check(const struct selective_scan &p);
 
 /* The set form: whether it takes this problem, and its launchers. */
 int scan_set_takes(const struct selective_scan &p, const struct scan_arrays &in, int backward);
-void scan_set_forward(const struct selective_scan &p, struct array y, const struct scan_arrays &in);
-void scan_set_backward(const struct selective_scan &p, const struct scan_array_grads &d,
-	struct array dy, const struct scan_arrays &in, const struct scan_parts &parts);
+void scan_set_forward(const struct selective_scan &p, const struct scan_jobs &jobs);
+void scan_set_backward(const struct selective_scan &p, const struct scan_jobs &jobs);
 int64_t scan_set_tiles(const struct selective_scan &p);
 int64_t scan_set_check(const struct selective_scan &p);	      /* floats of parts.check */
 int64_t scan_set_back_shared(const struct selective_scan &p); /* bytes of shared memory */
+
+/* The same of the form for one state. */
+int scan_one_takes(const struct selective_scan &p, const struct scan_arrays &in);
+void scan_one_forward(const struct selective_scan &p, const struct scan_jobs &jobs);
+void scan_one_backward(const struct selective_scan &p, struct scan_jobs &jobs); /* sets tiles */
+int64_t scan_one_tiles(const struct selective_scan &p);
+int64_t scan_one_check(const struct selective_scan &p);
 
 /* Of the device in use. */
 static inline int64_t device_limit(enum cudaDeviceAttr what)
@@ -162,6 +194,15 @@ static inline int64_t device_limit(enum cudaDeviceAttr what)
 static inline int scan_all_half(const struct scan_arrays &in, struct array y)
 {
 	return in.u.half && in.r.half && in.B.half && in.C.half && y.half;
+}
+
+static inline int scan_jobs_half(const struct scan_jobs &jobs)
+{
+	int half = 1;
+
+	for (int i = 0; i < jobs.count; i++)
+		half &= scan_all_half(jobs.of[i].in, jobs.of[i].y);
+	return half;
 }
 
 #endif

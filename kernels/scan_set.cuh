@@ -1,22 +1,21 @@
 /*
  * The selective scan's set form: K directions that share step sizes (4, or 1 alone), N of 8 or 16.
  *
- * A block takes one sample and 32 P channels with 4 warps; four lanes walk P channels that lie
- * EIGHT apart, each with N / 4 states of all directions, so that one set of exponentials serves
- * all directions and one read of B and C all channels. Steps are staged in shared memory a tile at
- * a time. With four directions lane i of a channel holds direction i's sum over states after a
- * step, with one direction lane i that of channel i; tokens' totals over directions lie in shared
- * memory, (4 P, L, 8) for the block's channels in eights.
+ * A block takes one sample and 8 P channels a warp; four lanes walk P channels that lie EIGHT
+ * apart, each with N / 4 states of all directions, so that one set of exponentials serves all
+ * directions and one read of B and C all channels. Steps are staged in shared memory a tile at a
+ * time. With four directions lane i of a channel holds direction i's sum over states after a step,
+ * with one direction lane i that of channel i; tokens' totals over directions lie in shared memory,
+ * (4 P, L, 8) for the block's channels in eights. Directions that stand alone, each with parameters
+ * of its own, are jobs of one grid.
  */
 #ifndef KERNELS_SCAN_SET_CUH
 #define KERNELS_SCAN_SET_CUH
 
 #include "kernels/scan.cuh"
 
-#define LANES 4 /* of a channel */
-#define WARPS 4 /* of a block */
-#define EIGHT 8 /* channels of a warp, P times */
-#define SET_THREADS (WARPS * WARP)
+#define LANES 4	    /* of a channel */
+#define EIGHT 8	    /* channels of a warp, P times */
 #define CODE_BITS 7 /* of a direction in a step's codes; above all of them: tokens are apart */
 
 template <int V> struct __align__(4 * V) pack
@@ -24,14 +23,23 @@ template <int V> struct __align__(4 * V) pack
 	float v[V];
 };
 
-template <int N, int K, int P, int S> struct tile {
-	pack<K> u[S][P * WARP]; /* by direction */
-	float B[S][K][N], C[S][N];
-	float delta[S][P * WARP];
-	float codes_B[STEP_CODES][N];
+/* Of a block: three warps of four channels a thread make tiles of 96, of which widths are multiples. */
+template <int K, int P> struct team {
+	static const int warps = K == 1 && P == 4 ? 3 : 4;
+	static const int threads = warps * WARP;
+	static const int groups = warps * P; /* of EIGHT channels */
+	static const int width = groups * EIGHT;
+	static const int parts = width / WARP; /* warps side by side where lanes are channels */
 };
 
-/* Where the directions go, in shared memory: tokens (L), codes and whether apart (L + 1). */
+template <int N, int K, int P, int S> struct tile {
+	pack<K> u[S][team<K, P>::width]; /* by direction */
+	float B[S][K][N], C[S][N];
+	float delta[S][team<K, P>::width];
+	float codes_B[K > 1 ? STEP_CODES : 1][N];
+};
+
+/* Where the directions go, in shared memory: tokens (L); of several, codes and whether apart (L + 1). */
 template <int K> struct paths {
 	pack<K> *token; /* as bits */
 	uint32_t *code;
@@ -39,7 +47,14 @@ template <int K> struct paths {
 
 template <int K> static inline __host__ __device__ int64_t path_bytes(int64_t L)
 {
-	return (L * (int64_t)sizeof(pack<K>) + (L + 1) * 4 + 15) / 16 * 16;
+	return (L * (int64_t)sizeof(pack<K>) + (K > 1) * (L + 1) * 4 + 15) / 16 * 16;
+}
+
+/* The block's scan; directions that share step sizes are one. */
+template <int K>
+static __device__ __forceinline__ const struct scan_job &job_of(const struct scan_jobs &jobs)
+{
+	return jobs.of[K == 1 ? blockIdx.z : 0];
 }
 
 /* A thread's place: sample, and in the tile of channels. */
@@ -50,9 +65,9 @@ struct place {
 	float shift;		   /* its kappa beta */
 };
 
-template <int P>
+template <int K, int P>
 static __device__ __forceinline__ struct place place_of(
-	const struct selective_scan &p, const struct scan_arrays &in, int64_t b, int e0)
+	const struct selective_scan &p, const struct scan_arrays &in, int64_t b, int tile)
 {
 	struct place w;
 
@@ -61,8 +76,8 @@ static __device__ __forceinline__ struct place place_of(
 	w.lane = threadIdx.x % WARP;
 	w.sub = w.lane % LANES;
 	w.slot = w.lane / LANES;
-	w.part = w.warp % P;
-	w.e = e0 + w.part * WARP + w.lane;
+	w.part = w.warp % team<K, P>::parts;
+	w.e = tile * team<K, P>::width + w.part * WARP + w.lane;
 	w.live = w.e < p.dim;
 	w.e = w.live ? w.e : (int)p.dim - 1;
 	w.shift = p.kappa * value(in.beta, w.e);
@@ -76,27 +91,27 @@ template <int P> static __device__ __forceinline__ int walked(const struct place
 }
 
 /* That channel, or the last. */
-template <int P>
+template <int K, int P>
 static __device__ __forceinline__ int channel_of(
 	const struct place &w, const struct selective_scan &p, int tile, int i)
 {
-	return min(tile * P * WARP + walked<P>(w, i), (int)p.dim - 1);
+	return min(tile * team<K, P>::width + walked<P>(w, i), (int)p.dim - 1);
 }
 
-template <int N, int P>
+template <int N, int K, int P>
 static __device__ __forceinline__ void decays_of(float (*A2)[N / LANES], const struct place &w,
 	const struct selective_scan &p, const struct scan_arrays &in, int tile)
 {
 	for (int c = 0; c < P; c++)
 		for (int i = 0; i < N / LANES; i++)
-			A2[c][i] =
-				decay(in, channel_of<P>(w, p, tile, c), w.sub * (N / LANES) + i, N);
+			A2[c][i] = decay(
+				in, channel_of<K, P>(w, p, tile, c), w.sub * (N / LANES) + i, N);
 }
 
 /* The i-th step of a tile that the thread reads or writes with lanes as channels. */
-template <int P> static __device__ __forceinline__ int row_of(const struct place &w, int i)
+template <int K, int P> static __device__ __forceinline__ int row_of(const struct place &w, int i)
 {
-	return i * (WARPS / P) + w.warp / P;
+	return i * (LANES / P) + w.warp / team<K, P>::parts;
 }
 
 static __device__ __forceinline__ int step_before(int t, int64_t len)
@@ -132,7 +147,7 @@ static __device__ __forceinline__ struct paths<K> fill_paths(
 		(pack<K> *)at, (uint32_t *)((pack<K> *)at + L)
 	};
 
-	for (int i = threadIdx.x; i <= L; i += SET_THREADS) {
+	for (int i = threadIdx.x; i < L + (K > 1); i += blockDim.x) {
 		int t = step_before(i, L), met = 0, token[K];
 		uint32_t codes = 0;
 
@@ -141,12 +156,13 @@ static __device__ __forceinline__ struct paths<K> fill_paths(
 			token[k] = in.order ? in.order[k * L + t] : t;
 			for (int m = 0; m < k; m++)
 				met |= token[m] == token[k];
-			if (in.direction_B.data)
+			if (K > 1 && in.direction_B.data)
 				codes |= (uint32_t)in.code[k * L + t] << (CODE_BITS * k);
 			if (i < L)
 				s.token[i].v[k] = __int_as_float(token[k]);
 		}
-		s.code[i] = codes | (uint32_t)!met << (CODE_BITS * 4);
+		if (K > 1)
+			s.code[i] = codes | (uint32_t)!met << (CODE_BITS * 4);
 	}
 	return s;
 }
@@ -177,7 +193,7 @@ template <int N, int K, int P, int S>
 static __device__ __forceinline__ void fill_codes(
 	struct tile<N, K, P, S> &s, const struct scan_arrays &in)
 {
-	for (int i = threadIdx.x; i < STEP_CODES * N; i += SET_THREADS)
+	for (int i = threadIdx.x; K > 1 && i < STEP_CODES * N; i += blockDim.x)
 		s.codes_B[i / N][i % N] = in.direction_B.data ? value(in.direction_B, i) : 0;
 }
 
@@ -191,8 +207,9 @@ static __device__ __forceinline__ int source_of(
 
 /* What a thread reads of a tile from t0 on before others are done with the last one. */
 template <int N, int K, int P, int S> struct reading {
-	static const int each = (S * P + WARPS - 1) / WARPS;
-	static const int rows = (S * N + SET_THREADS - 1) / SET_THREADS;
+	static const int threads = team<K, P>::threads;
+	static const int each = (S * P + LANES - 1) / LANES;
+	static const int rows = (S * N + threads - 1) / threads;
 	pack<K> u[each];
 	float r[each], B[rows], C[rows];
 };
@@ -208,7 +225,7 @@ static __device__ __forceinline__ void read_tile(struct reading<N, K, P, S> &x,
 
 #pragma unroll
 	for (int i = 0; i < x.each; i++) {
-		int t = step_before(t0 + row_of<P>(w, i), L);
+		int t = step_before(t0 + row_of<K, P>(w, i), L);
 
 		x.r[i] = row_value<HALF>(in.r, base, source_of(p, paths, t), E);
 		x.u[i] = gather<HALF>(in.u, base, 0, paths.token[t], E);
@@ -216,7 +233,7 @@ static __device__ __forceinline__ void read_tile(struct reading<N, K, P, S> &x,
 #pragma unroll
 	for (int i = 0; i < x.rows; i++) {
 		int n = threadIdx.x % N;
-		int t = step_before(t0 + (i * SET_THREADS + (int)threadIdx.x) / N, L);
+		int t = step_before(t0 + (i * x.threads + (int)threadIdx.x) / N, L);
 		int row = source_of(p, paths, t);
 
 		x.B[i] = row_value<HALF>(in.B, w.b * L * N + n, row, N);
@@ -231,19 +248,19 @@ static __device__ __forceinline__ void leave_tile(struct tile<N, K, P, S> &s,
 {
 #pragma unroll
 	for (int i = 0; i < x.rows; i++) {
-		int n = threadIdx.x % N, j = (i * SET_THREADS + (int)threadIdx.x) / N;
-		uint32_t codes = paths.code[step_before(t0 + j, L)];
+		int n = threadIdx.x % N, j = (i * x.threads + (int)threadIdx.x) / N;
+		uint32_t codes = K > 1 ? paths.code[step_before(t0 + j, L)] : 0;
 
 		if (j >= S)
 			break;
 #pragma unroll
 		for (int k = 0; k < K; k++)
-			s.B[j][k][n] = x.B[i] + s.codes_B[code_of(codes, k)][n];
+			s.B[j][k][n] = x.B[i] + (K > 1 ? s.codes_B[code_of(codes, k)][n] : 0);
 		s.C[j][n] = x.C[i];
 	}
 #pragma unroll
 	for (int i = 0; i < x.each; i++) {
-		int j = row_of<P>(w, i), c = w.part * WARP + w.lane;
+		int j = row_of<K, P>(w, i), c = w.part * WARP + w.lane;
 
 		if (j >= S)
 			break;

@@ -7,24 +7,28 @@
 
 #include "kernels/scan_set.cuh"
 
-#define STEPS 6		  /* of a stretch; even, from 4 on */
+#define STEPS 6 /* of a stretch; even, from 4 on */
 
 /* Channels of a thread, and blocks of a multiprocessor. */
 template <int K> struct back_shape {
 	static const int P = K == 1 ? 4 : 2;
-	static const int blocks = K == 1 ? 3 : 2;
-	static const int sweep_blocks = K == 1 ? 6 : 4; /* of the first kernel */
-	static const int coded = K > 1;			/* there may be a direction_B */
+	static const int threads = team<K, P>::threads;
+	static const int blocks = K == 1 ? 4 : 2;
+	static const int sweep_P = 2; /* of the first kernel */
+	static const int sweep_threads = team<K, sweep_P>::threads;
+	static const int sweep_blocks = K == 1 ? 6 : 4;
+	static const int coded = K > 1; /* there may be a direction_B */
 };
 
 template <int N, int K, int P> struct back_tile {
 	struct tile<N, K, P, STEPS> t;
-	pack<K> dy[STEPS][P * WARP];
-	float ddelta[STEPS][P * WARP];
-	float sums[STEPS][WARPS][2 * N]; /* dB and dC of a warp's channels */
-	float codes[K > 1 ? WARPS : 1][STEP_CODES][N];
-	pack<K> injected[STEPS][P]; /* sums over channels of dy delta u */
-	pack<N / LANES> before[STEPS / 2 - 1][P * K][SET_THREADS]; /* first, and second pair on */
+	pack<K> dy[STEPS][team<K, P>::width];
+	float ddelta[STEPS][team<K, P>::width];
+	float sums[STEPS][team<K, P>::warps][2 * N]; /* dB and dC of a warp's channels */
+	float codes[K > 1 ? team<K, P>::warps : 1][STEP_CODES][N];
+	pack<K> injected[STEPS][team<K, P>::parts]; /* sums over channels of dy delta u */
+	/* of the stretch, of pairs */
+	pack<N / LANES> before[STEPS / 2 - 1][P * K][team<K, P>::threads];
 };
 
 /* A thread's states and sums; dD and dbeta of the lane's channel. */
@@ -74,7 +78,7 @@ static __device__ __forceinline__ void fill_back(struct back_tile<N, K, P> &s,
 	read_tile<HALF>(x, paths, w, p, in, t0);
 #pragma unroll
 	for (int i = 0; i < x.each; i++) {
-		int t = t0 + row_of<P>(w, i);
+		int t = t0 + row_of<K, P>(w, i);
 
 		v[i] = gather<HALF>(dy, base, plane, paths.token[step_before(t, L)], E);
 #pragma unroll
@@ -85,7 +89,7 @@ static __device__ __forceinline__ void fill_back(struct back_tile<N, K, P> &s,
 	leave_tile(s.t, x, paths, w, L, t0);
 #pragma unroll
 	for (int i = 0; i < x.each; i++) {
-		int j = row_of<P>(w, i);
+		int j = row_of<K, P>(w, i);
 		float y[K];
 
 		if (j >= STEPS)
@@ -250,15 +254,19 @@ static __device__ __forceinline__ void leave_alone(struct back_tile<N, 1, P> &s,
 	}
 }
 
-/* States to and from memory: packs (P K, threads). */
+/*
+ * States to and from packs `stride` apart, in order of channels and directions: in shared memory
+ * (P K, threads), in work (groups of EIGHT, K, lanes).
+ */
 template <int NL, int K, int P>
-static __device__ __forceinline__ void put_states(pack<NL> *to, const struct states_of<NL, K, P> &h)
+static __device__ __forceinline__ void put_states(
+	pack<NL> *to, int stride, const struct states_of<NL, K, P> &h)
 {
 #pragma unroll
 	for (int c = 0; c < P; c++)
 #pragma unroll
 		for (int d = 0; d < K; d++)
-			to[(c * K + d) * SET_THREADS + threadIdx.x] = *(const pack<NL> *)h.h[c][d];
+			to[(c * K + d) * stride] = *(const pack<NL> *)h.h[c][d];
 }
 
 template <int NL, int K, int P>
@@ -269,28 +277,26 @@ static __device__ __forceinline__ void take_states(
 	for (int c = 0; c < P; c++)
 #pragma unroll
 		for (int d = 0; d < K; d++)
-			*(pack<NL> *)h.h[c][d] = from[(c * K + d) * SET_THREADS + threadIdx.x];
+			*(pack<NL> *)h.h[c][d] = from[(c * K + d) * team<K, P>::threads];
 }
 
-/* A thread's states on their way from work to its own places in shared memory. */
-template <int NL, int COUNT>
+/* A thread's COUNT packs on their way from work to its own places in shared memory. */
+template <int NL, int COUNT, int THREADS>
 static __device__ __forceinline__ void send_states(pack<NL> *to, const pack<NL> *from)
 {
-	to += threadIdx.x;
-	from += threadIdx.x;
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
 	unsigned at = (unsigned)__cvta_generic_to_shared(to);
 
 	if constexpr (COUNT > 0) {
-		asm volatile("cp.async.ca.shared.global [%0+%3], [%1+%3], %2;" ::"r"(at), "l"(from),
-			     "n"(sizeof(pack<NL>)),
-			     "n"((COUNT - 1) * SET_THREADS * sizeof(pack<NL>))
+		asm volatile("cp.async.ca.shared.global [%0+%3], [%1+%4], %2;" ::"r"(at), "l"(from),
+			     "n"(sizeof(pack<NL>)), "n"((COUNT - 1) * THREADS * sizeof(pack<NL>)),
+			     "n"((COUNT - 1) * WARP * sizeof(pack<NL>))
 			     : "memory");
-		send_states<NL, COUNT - 1>(to - threadIdx.x, from - threadIdx.x);
+		send_states<NL, COUNT - 1, THREADS>(to, from);
 	}
 #else
 	for (int i = 0; i < COUNT; i++)
-		to[i * SET_THREADS] = from[i * SET_THREADS];
+		to[i * THREADS] = from[i * WARP];
 #endif
 }
 
@@ -347,11 +353,11 @@ static __device__ __forceinline__ void walk_stretch(struct back_tile<N, K, P> &s
 	int len = L - t0;
 
 	await_states();
-	take_states(h, s.before[0][0]);
+	take_states(h, s.before[0][0] + threadIdx.x);
 #pragma unroll 1
 	for (int j = 0; j < STEPS - 2; j += 2) {
 		if (j)
-			put_states(s.before[j / 2][0], h);
+			put_states(s.before[j / 2][0] + threadIdx.x, team<K, P>::threads, h);
 		advance(h, open_step(s.t, w, j, k.A2), s.t, j, w.sub);
 		advance(h, open_step(s.t, w, j + 1, k.A2), s.t, j + 1, w.sub);
 	}
@@ -360,9 +366,10 @@ static __device__ __forceinline__ void walk_stretch(struct back_tile<N, K, P> &s
 		if (j >= len)
 			continue;
 		if (j < STEPS - 2)
-			take_states(h, s.before[j / 2][0]);
+			take_states(h, s.before[j / 2][0] + threadIdx.x);
 		if (!j && t0)
-			send_states<N / LANES, P * K>(s.before[0][0], check);
+			send_states<N / LANES, P * K, team<K, P>::threads>(
+				s.before[0][0] + threadIdx.x, check);
 		walk_pair<N, K, P>(s, paths, totals, k, w, L, t0, j, h);
 	}
 }
@@ -377,22 +384,22 @@ static __device__ __forceinline__ void finish_stretch(struct back_tile<N, K, P> 
 	int64_t base = w.b * p.len * E + w.e;
 
 	__syncthreads();
-	for (int i = threadIdx.x; i < last * 2 * N; i += SET_THREADS) {
+	for (int i = threadIdx.x; i < last * 2 * N; i += blockDim.x) {
 		int j = i / (2 * N), v = i % (2 * N);
 		float sum = 0;
 
-		for (int a = 0; a < WARPS; a++)
+		for (int a = 0; a < team<K, P>::warps; a++)
 			sum += s.sums[j][a][v];
 		for (int a = 0; a < K && v >= N; a++) {
 			float all = 0;
 
-			for (int i = 0; i < P; i++)
+			for (int i = 0; i < team<K, P>::parts; i++)
 				all += s.injected[j][i].v[a];
 			sum += all * s.t.B[j][a][v - N];
 		}
 		BC[source_of(p, paths, t0 + j) * 2 * N + v] = sum;
 	}
-	for (int j = w.warp / P; j < last && w.live; j += WARPS / P) {
+	for (int j = row_of<K, P>(w, 0); j < last && w.live; j += LANES / P) {
 		int c = w.part * WARP + w.lane, q = source_of(p, paths, t0 + j);
 		float dr = s.ddelta[j][c] * softplus_slope(s.t.delta[j][c]);
 
@@ -421,7 +428,7 @@ static __device__ __forceinline__ void finish_tile(struct back_tile<N, K, P> &s,
 	for (int a = 0; a < K && back_shape<K>::coded; a++)
 		flush_run<N, K, P>(s, w, k.run[a], code_of(paths.code[0], a));
 	for (int c = 0; c < P; c++) {
-		int e = tile * P * WARP + walked<P>(w, c);
+		int e = tile * team<K, P>::width + walked<P>(w, c);
 
 		for (int i = 0; i < NL && e < E; i++)
 			left[(int64_t)e * N + w.sub * NL + i] = LN2 * k.A2[c][i] * k.dA[c][i];
@@ -430,24 +437,24 @@ static __device__ __forceinline__ void finish_tile(struct back_tile<N, K, P> &s,
 	__syncthreads();
 	sums[threadIdx.x] = make_float2(k.dD, k.dbeta);
 	__syncthreads();
-	if (w.warp < P && w.live) {
+	if (w.warp < team<K, P>::parts && w.live) {
 		float2 sum = make_float2(0, 0);
 
-		for (int a = threadIdx.x; a < SET_THREADS; a += P * WARP) {
+		for (int a = threadIdx.x; a < team<K, P>::threads; a += team<K, P>::width) {
 			sum.x += sums[a].x;
 			sum.y += sums[a].y;
 		}
 		left[w.e] = sum.x;
 		left[E + w.e] = sum.y;
 	}
-	for (int i = threadIdx.x; i < STEP_CODES * N; i += SET_THREADS) {
+	for (int i = threadIdx.x; i < STEP_CODES * N; i += blockDim.x) {
 		float sum = 0;
 
-		for (int a = 0; a < WARPS && back_shape<K>::coded; a++)
+		for (int a = 0; a < team<K, P>::warps && back_shape<K>::coded; a++)
 			sum += s.codes[a][i / N][i % N];
 		codes[i] = sum;
 	}
-	for (int t = w.warp / P; K > 1 && t < L && w.live && d.u.data; t += WARPS / P)
+	for (int t = row_of<K, P>(w, 0); K > 1 && t < L && w.live && d.u.data; t += LANES / P)
 		write<HALF>(d.u, (w.b * L + t) * E + w.e, total_of(totals, w, L, t), d.acc_u);
 	__syncthreads();
 }
@@ -460,12 +467,12 @@ static __device__ __forceinline__ struct walker<N / LANES, K, P> begin_tile(
 	struct walker<N / LANES, K, P> k = {
 	};
 
-	decays_of<N, P>(k.A2, w, p, in, tile);
+	decays_of<N, K, P>(k.A2, w, p, in, tile);
 	for (int c = 0; c < P; c++)
-		k.D[c] = value(in.D, channel_of<P>(w, p, tile, c));
-	for (int n = threadIdx.x; K > 1 && n < p.len * P * WARP; n += SET_THREADS)
+		k.D[c] = value(in.D, channel_of<K, P>(w, p, tile, c));
+	for (int n = threadIdx.x; K > 1 && n < p.len * team<K, P>::width; n += blockDim.x)
 		totals[n] = 0;
-	for (int n = threadIdx.x; n < sizeof(s.codes) / sizeof(float); n += SET_THREADS)
+	for (int n = threadIdx.x; n < sizeof(s.codes) / sizeof(float); n += blockDim.x)
 		((float *)s.codes)[n] = 0;
 	return k;
 }

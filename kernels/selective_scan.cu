@@ -89,23 +89,31 @@ void selective_scan_cuda_plain(int on)
 	plain_alone = on;
 }
 
-static int use_set(const struct selective_scan &p, const struct scan_arrays &in, int backward)
+enum scan_form scan_form_of(
+	const struct selective_scan &p, const struct scan_arrays &in, int backward)
 {
 	if (plain_alone < 0)
 		plain_alone = getenv("TRANSMAMBA_PLAIN_SCAN") != NULL;
-	return !plain_alone && !in.state && scan_set_takes(p, in, backward);
+	if (plain_alone || in.state)
+		return SCAN_PLAIN;
+	if (scan_one_takes(p, in))
+		return SCAN_ONE;
+	return scan_set_takes(p, in, backward) ? SCAN_SET : SCAN_PLAIN;
 }
 
-/* Carves work; returns floats. */
-static int64_t parts_of(
-	struct scan_parts *parts, const struct selective_scan &p, int set, float *work)
+int64_t scan_parts_of(struct scan_parts *parts, const struct selective_scan &p, enum scan_form form,
+	float *work)
 {
-	int64_t tiles = set ? scan_set_tiles(p) : scan_tiles(p), at = 0, tokens = p.batch * p.len * p.dim;
-	int64_t sums = !set && p.directions * group_count(p) > 1 ? tokens : 0;
+	static int64_t (*const tiles_of[])(const struct selective_scan &) = {
+		scan_tiles, scan_set_tiles, scan_one_tiles};
+	static int64_t (*const check_of[])(const struct selective_scan &) = {
+		scan_plain_check, scan_set_check, scan_one_check};
+	int64_t tiles = tiles_of[form](p), at = 0, tokens = p.batch * p.len * p.dim;
+	int64_t sums = form == SCAN_PLAIN && p.directions * group_count(p) > 1 ? tokens : 0;
 	const struct {
 		float **place;
 		int64_t count;
-	} list[] = {{&parts->check, set ? scan_set_check(p) : scan_plain_check(p)},
+	} list[] = {{&parts->check, check_of[form](p)},
 		{&parts->BC, p.batch * tiles * p.len * 2 * p.state},
 		{&parts->sample, p.batch * scan_row(p)},
 		{&parts->code, p.batch * tiles * STEP_CODES * p.state}, {&parts->du, sums},
@@ -119,15 +127,34 @@ static int64_t parts_of(
 	return at;
 }
 
+void scan_jobs_forward(
+	const struct selective_scan &p, enum scan_form form, const struct scan_jobs &jobs)
+{
+	if (form == SCAN_ONE)
+		scan_one_forward(p, jobs);
+	else
+		scan_set_forward(p, jobs);
+}
+
+void scan_jobs_backward(
+	const struct selective_scan &p, enum scan_form form, struct scan_jobs &jobs)
+{
+	if (form == SCAN_ONE)
+		scan_one_backward(p, jobs);
+	else
+		scan_set_backward(p, jobs);
+	scan_sum_parts(p, jobs);
+}
+
 int64_t selective_scan_cuda_work(
 	const struct selective_scan *p, const struct scan_arrays *in, int half, int backward)
 {
+	enum scan_form form = scan_form_of(*p, *in, backward);
 	struct scan_parts parts;
-	int set = use_set(*p, *in, backward);
 
 	if (backward)
-		return parts_of(&parts, *p, set, NULL);
-	if (set || !half || (p->merged ? p->directions : 1) * group_count(*p) == 1)
+		return scan_parts_of(&parts, *p, form, NULL);
+	if (form || !half || (p->merged ? p->directions : 1) * group_count(*p) == 1)
 		return 0;
 	return p->batch * (p->merged ? 1 : p->directions) * p->len * p->dim;
 }
@@ -138,9 +165,12 @@ void selective_scan_cuda(
 	dim3 grid((unsigned)p->batch, (unsigned)((p->dim + CHANNELS - 1) / CHANNELS),
 		(unsigned)(p->merged ? 1 : p->directions));
 	float *sum = y.half ? work : (float *)y.data;
+	enum scan_form form = scan_form_of(*p, *in, 0);
 
-	if (use_set(*p, *in, 0)) {
-		scan_set_forward(*p, y, *in);
+	if (form) {
+		struct scan_jobs jobs = {1, {{*in, y}}};
+
+		scan_jobs_forward(*p, form, jobs);
 		return;
 	}
 #define RUN(NT, HALF) scan_forward<NT, HALF><<<grid, CHANNELS, 0, cuda_stream>>>(*p, y, *in, sum)
@@ -158,13 +188,14 @@ void selective_scan_cuda(
 void selective_scan_cuda_backward(const struct selective_scan *p, const struct scan_array_grads *d,
 	struct array dy, const struct scan_arrays *in, float *work)
 {
-	struct scan_parts parts;
-	int set = use_set(*p, *in, 1);
+	enum scan_form form = scan_form_of(*p, *in, 1);
+	struct scan_jobs jobs = {1, {{*in, dy, *d}}};
 
-	parts_of(&parts, *p, set, work);
-	if (set)
-		scan_set_backward(*p, *d, dy, *in, parts);
-	else
-		scan_plain_backward(*p, *d, dy, *in, parts);
-	scan_sum_parts(*p, *d, parts);
+	scan_parts_of(&jobs.of[0].parts, *p, form, work);
+	if (form) {
+		scan_jobs_backward(*p, form, jobs);
+	} else {
+		scan_plain_backward(*p, *d, dy, *in, jobs.of[0].parts);
+		scan_sum_parts(*p, jobs);
+	}
 }

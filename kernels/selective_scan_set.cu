@@ -4,8 +4,9 @@
 /* Channels of a thread, steps of a tile, and blocks of a multiprocessor. */
 template <int K, int MERGED> struct forward_shape {
 	static const int P = 2;
-	static const int steps = MERGED ? 12 : 16;
-	static const int blocks = 4;
+	static const int steps = K == 1 ? 24 : MERGED ? 12 : 16;
+	static const int blocks = K == 1 ? 6 : 4;
+	static const int threads = team<K, P>::threads;
 };
 
 /* y (P, K): this lane's part of the sums over states of step j. */
@@ -80,8 +81,8 @@ static __device__ __forceinline__ void put_tile(struct array y, const struct til
 
 	__syncthreads();
 #pragma unroll 4
-	for (int i = 0; i < S * P / WARPS; i++) {
-		int j = row_of<P>(w, i);
+	for (int i = 0; i < S * P / LANES; i++) {
+		int j = row_of<K, P>(w, i);
 
 		if (t0 + j >= L || !w.live)
 			break;
@@ -93,15 +94,18 @@ static __device__ __forceinline__ void put_tile(struct array y, const struct til
 	}
 }
 
-/* Grid: tiles of channels, sample. */
+/* Grid: tiles of channels, sample, job. */
 template <int N, int HALF, int MERGED, int K>
-static __global__ void __launch_bounds__(SET_THREADS, forward_shape<K, MERGED>::blocks)
-	set_forward(struct selective_scan p, struct array y, struct scan_arrays in)
+static __global__ void __launch_bounds__(
+	forward_shape<K, MERGED>::threads, forward_shape<K, MERGED>::blocks)
+	set_forward(struct selective_scan p, const __grid_constant__ struct scan_jobs jobs)
 {
 	const int P = forward_shape<K, MERGED>::P, S = forward_shape<K, MERGED>::steps;
 	extern __shared__ float4 pool[];
+	const struct scan_arrays &in = job_of<K>(jobs).in;
+	const struct array y = job_of<K>(jobs).y;
 	struct tile<N, K, P, S> &s = *(struct tile<N, K, P, S> *)pool;
-	struct place w = place_of<P>(p, in, blockIdx.y, blockIdx.x * P * WARP);
+	struct place w = place_of<K, P>(p, in, blockIdx.y, blockIdx.x);
 	int L = (int)p.len, E = (int)p.dim;
 	struct paths<K> paths = fill_paths<K>(&s + 1, in, L);
 	float *totals = (float *)((char *)(&s + 1) + path_bytes<K>(L)); /* if merged */
@@ -109,10 +113,10 @@ static __global__ void __launch_bounds__(SET_THREADS, forward_shape<K, MERGED>::
 	};
 	float A2[P][N / LANES], D[P];
 
-	decays_of<N, P>(A2, w, p, in, blockIdx.x);
+	decays_of<N, K, P>(A2, w, p, in, blockIdx.x);
 	for (int c = 0; c < P; c++)
-		D[c] = value(in.D, channel_of<P>(w, p, blockIdx.x, c));
-	for (int i = threadIdx.x; MERGED && i < L * P * WARP; i += SET_THREADS)
+		D[c] = value(in.D, channel_of<K, P>(w, p, blockIdx.x, c));
+	for (int i = threadIdx.x; MERGED && i < L * team<K, P>::width; i += blockDim.x)
 		totals[i] = 0;
 	fill_codes(s, in);
 	__syncthreads();
@@ -135,7 +139,7 @@ static __global__ void __launch_bounds__(SET_THREADS, forward_shape<K, MERGED>::
 	if (!MERGED)
 		return;
 	__syncthreads();
-	for (int t = w.warp / P; t < L && w.live; t += WARPS / P)
+	for (int t = row_of<K, P>(w, 0); t < L && w.live; t += LANES / P)
 		write<HALF>(y, (w.b * L + t) * E + w.e, total_of(totals, w, L, t), 0);
 }
 
@@ -144,7 +148,7 @@ template <int N, int K, int MERGED> static int64_t shared_of(const struct select
 	typedef struct forward_shape<K, MERGED> shape;
 
 	return sizeof(struct tile<N, K, shape::P, shape::steps>) + path_bytes<K>(p.len) +
-	       MERGED * p.len * shape::P * WARP * sizeof(float);
+	       MERGED * p.len * team<K, shape::P>::width * sizeof(float);
 }
 
 template <int N> static int64_t forward_shared(const struct selective_scan &p)
@@ -165,39 +169,38 @@ int scan_set_takes(const struct selective_scan &p, const struct scan_arrays &in,
 }
 
 template <int N, int HALF, int MERGED, int K>
-static void launch(const struct selective_scan &p, struct array y, const struct scan_arrays &in)
+static void launch(const struct selective_scan &p, const struct scan_jobs &jobs)
 {
-	const int width = forward_shape<K, MERGED>::P * WARP;
-	dim3 grid((unsigned)((p.dim + width - 1) / width), (unsigned)p.batch);
-	int shared = (int)shared_of<N, K, MERGED>(p);
+	const int width = team<K, forward_shape<K, MERGED>::P>::width;
+	dim3 grid((unsigned)((p.dim + width - 1) / width), (unsigned)p.batch, (unsigned)jobs.count);
+	int shared = (int)shared_of<N, K, MERGED>(p), threads = forward_shape<K, MERGED>::threads;
 
 	cudaFuncSetAttribute(set_forward<N, HALF, MERGED, K>,
 		cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
-	set_forward<N, HALF, MERGED, K><<<grid, SET_THREADS, shared, cuda_stream>>>(p, y, in);
+	set_forward<N, HALF, MERGED, K><<<grid, threads, shared, cuda_stream>>>(p, jobs);
 }
 
 template <int N, int HALF>
-static void by_directions(
-	const struct selective_scan &p, struct array y, const struct scan_arrays &in)
+static void by_directions(const struct selective_scan &p, const struct scan_jobs &jobs)
 {
 	if (p.directions == 1)
-		launch<N, HALF, 0, 1>(p, y, in);
+		launch<N, HALF, 0, 1>(p, jobs);
 	else if (p.merged)
-		launch<N, HALF, 1, 4>(p, y, in);
+		launch<N, HALF, 1, 4>(p, jobs);
 	else
-		launch<N, HALF, 0, 4>(p, y, in);
+		launch<N, HALF, 0, 4>(p, jobs);
 }
 
-void scan_set_forward(const struct selective_scan &p, struct array y, const struct scan_arrays &in)
+void scan_set_forward(const struct selective_scan &p, const struct scan_jobs &jobs)
 {
-	int half = scan_all_half(in, y);
+	int half = scan_jobs_half(jobs);
 
 	if (p.state == 8 && half)
-		by_directions<8, 1>(p, y, in);
+		by_directions<8, 1>(p, jobs);
 	else if (p.state == 8)
-		by_directions<8, 0>(p, y, in);
+		by_directions<8, 0>(p, jobs);
 	else if (half)
-		by_directions<16, 1>(p, y, in);
+		by_directions<16, 1>(p, jobs);
 	else
-		by_directions<16, 0>(p, y, in);
+		by_directions<16, 0>(p, jobs);
 }

@@ -1,16 +1,20 @@
 /* Where the selective scan's backward ends: sums of what its blocks left, in a fixed order. */
 #include "kernels/scan.cuh"
 
-/* Grid: sample, values. dB and dC over tiles in order; the last row of blocks sums the codes'. */
+/* Grid: sample, values, job. dB and dC over tiles in order; the last row of blocks sums the codes'. */
 static __global__ void sum_tiles(
-	struct selective_scan p, struct scan_array_grads d, struct scan_parts parts)
+	struct selective_scan p, const __grid_constant__ struct scan_jobs jobs)
 {
+	const struct scan_array_grads &d = jobs.of[blockIdx.z].d;
+	const struct scan_parts &parts = jobs.of[blockIdx.z].parts;
 	int N = (int)p.state, tiles = (int)parts.tiles, code = blockIdx.y == gridDim.y - 1;
 	int size = code ? STEP_CODES * N : (int)p.len * 2 * N;
 	int from = code ? threadIdx.x : blockIdx.y * blockDim.x + threadIdx.x;
 	int64_t b = blockIdx.x;
 	const float *x = (code ? parts.code : parts.BC) + b * tiles * size;
 
+	if (code && !d.direction_B.data)
+		return;
 	for (int i = from; i < size; i += code ? blockDim.x : size) {
 		int64_t to = (b * p.len + i / N / 2) * N + i % N;
 		float sum = 0;
@@ -29,17 +33,19 @@ static __global__ void sum_tiles(
 #define COLUMNS 32
 #define ROWS 16
 
-/* Gradients of parameters: columns of parts.sample over samples. */
+/* Gradients of parameters: columns of parts.sample over samples. Grid: columns, job. */
 static __global__ void sum_samples(
-	struct selective_scan p, struct scan_array_grads d, const float *sample)
+	struct selective_scan p, const __grid_constant__ struct scan_jobs jobs)
 {
+	const struct scan_array_grads &d = jobs.of[blockIdx.y].d;
+	const float *sample = jobs.of[blockIdx.y].parts.sample;
 	__shared__ float sums[ROWS][COLUMNS];
-	int64_t c = (int64_t)blockIdx.x * COLUMNS + threadIdx.x, row = scan_row(p);
-	int64_t EN = p.dim * p.state, E = p.dim;
+	int64_t c = (int64_t)blockIdx.x * COLUMNS + threadIdx.x, stride = scan_row(p);
+	int64_t EN = p.dim * p.state, E = p.dim, row = d.direction_B.data ? stride : EN + 2 * E;
 	float sum = 0;
 
 	for (int64_t b = threadIdx.y; b < p.batch && c < row; b += ROWS)
-		sum += sample[b * row + c];
+		sum += sample[b * stride + c];
 	sums[threadIdx.y][threadIdx.x] = sum;
 	__syncthreads();
 	if (threadIdx.y || c >= row)
@@ -56,12 +62,12 @@ static __global__ void sum_samples(
 		set_value(d.direction_B, c - EN - 2 * E, sum, 1);
 }
 
-void scan_sum_parts(const struct selective_scan &p, const struct scan_array_grads &d,
-	const struct scan_parts &parts)
+void scan_sum_parts(const struct selective_scan &p, const struct scan_jobs &jobs)
 {
-	dim3 tiles((unsigned)p.batch, (unsigned)((p.len * 2 * p.state + 255) / 256 + 1));
-	unsigned columns = (unsigned)((scan_row(p) + COLUMNS - 1) / COLUMNS);
+	unsigned count = (unsigned)jobs.count;
+	dim3 tiles((unsigned)p.batch, (unsigned)((p.len * 2 * p.state + 255) / 256 + 1), count);
+	dim3 columns((unsigned)((scan_row(p) + COLUMNS - 1) / COLUMNS), count);
 
-	sum_tiles<<<tiles, 256, 0, cuda_stream>>>(p, d, parts);
-	sum_samples<<<columns, dim3(COLUMNS, ROWS), 0, cuda_stream>>>(p, d, parts.sample);
+	sum_tiles<<<tiles, 256, 0, cuda_stream>>>(p, jobs);
+	sum_samples<<<columns, dim3(COLUMNS, ROWS), 0, cuda_stream>>>(p, jobs);
 }

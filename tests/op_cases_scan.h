@@ -135,6 +135,25 @@ static tensor build_mean_directions(struct program *p, const int64_t *n)
 	return mean_directions(p, case_input(p, "s", 4, n[0], n[1], n[2], n[3]));
 }
 
+/* Inputs r, b, A, B, C, D of the k-th scan of VMamba's four. */
+static void cross_inputs(struct program *p, int k, const int64_t *n, int half, tensor in[6])
+{
+	static char name[4][6][4];
+	int64_t L = n[0] * n[1], E = n[2], N = n[3];
+
+	tensor (*take)(struct program *, const char *, int, int64_t, int64_t, int64_t, int64_t) =
+		half ? case_half_input : case_input;
+
+	for (int i = 0; i < 6; i++)
+		snprintf(name[k][i], sizeof(name[k][i]), "%c%d", "rbABCD"[i], k);
+	in[0] = take(p, name[k][0], 3, 2, L, E, 0);
+	in[1] = case_input(p, name[k][1], 1, E, 0, 0, 0);
+	in[2] = case_input(p, name[k][2], 2, E, N, 0, 0);
+	in[3] = take(p, name[k][3], 3, 2, L, N, 0);
+	in[4] = take(p, name[k][4], 3, 2, L, N, 0);
+	in[5] = case_input(p, name[k][5], 1, E, 0, 0, 0);
+}
+
 /*
  * A scan in each direction by one of VMamba's own orders, with its own parameters, side by side.
  * n: height, width, E, N
@@ -142,24 +161,41 @@ static tensor build_mean_directions(struct program *p, const int64_t *n)
 static tensor build_cross_scan(struct program *p, const int64_t *n)
 {
 	int32_t order[4 * 64];
-	int64_t L = n[0] * n[1], E = n[2], N = n[3];
+	int64_t L = n[0] * n[1], E = n[2];
 	tensor u = case_input(p, "u", 3, 2, L, E, 0), y[4];
-	char name[8][8];
 
 	order_fill(ORDER_CROSS, n[0], n[1], order, NULL);
 	for (int k = 0; k < 4; k++) {
 		struct scan_settings s = {1, 1, 1, 1, order + k * L, NULL};
+		tensor in[6];
 
-		for (int i = 0; i < 6; i++)
-			snprintf(name[i], sizeof(name[i]), "%c%d", "rbABCD"[i], k);
-		y[k] = selective_scan(p, &s, u, case_input(p, name[0], 3, 2, L, E, 0),
-			case_input(p, name[1], 1, E, 0, 0, 0),
-			case_input(p, name[2], 2, E, N, 0, 0),
-			case_input(p, name[3], 3, 2, L, N, 0),
-			case_input(p, name[4], 3, 2, L, N, 0),
-			case_input(p, name[5], 1, E, 0, 0, 0), NULL, NULL);
+		cross_inputs(p, k, n, 0, in);
+		y[k] = selective_scan(
+			p, &s, u, in[0], in[1], in[2], in[3], in[4], in[5], NULL, NULL);
 	}
 	return concat_tokens(p, 4, y, 1);
+}
+
+/* The same in one call. n[4]: 1 halves, 2 summed; n[5]: how many of the four, if not all. */
+static tensor build_scans(struct program *p, const int64_t *n)
+{
+	static int32_t order[4 * 3136];
+	int64_t L = n[0] * n[1], E = n[2], N = n[3], K = n[5] ? n[5] : 4;
+	struct scan_settings s = {K, 1, n[4] >> 1 & 1, 1, order, NULL};
+	tensor u = (n[4] & 1 ? case_half_input : case_input)(p, "u", 3, 2, L, E, 0), y[4];
+	tensor r[4], B[4], C[4], in[6];
+
+	order_fill(ORDER_CROSS, n[0], n[1], order, NULL);
+	for (int k = 0; k < K; k++) {
+		cross_inputs(p, k, n, n[4] & 1, in);
+		r[k] = in[0];
+		B[k] = in[3];
+		C[k] = in[4];
+	}
+	selective_scans(p, &s, u, r, case_input(p, "beta", 2, K, E, 0, 0),
+		case_input(p, "A_log", 2, K * E, N, 0, 0), B, C,
+		case_input(p, "D", 1, K * E, 0, 0, 0), y);
+	return s.merged ? y[0] : concat_tokens(p, (int)K, y, 1);
 }
 
 static tensor build_cosine(struct program *p, const int64_t *n)
@@ -217,6 +253,14 @@ static tensor build_shard_part(struct program *p, const int64_t *n)
 {
 	return shard_part(p, case_input(p, "x", 1, n[0], 0, 0, 0));
 }
+
+/* Sixteen states and an odd width, one state and an even and an odd one. */
+#define SCAN_SIZE(h, w)                                                                            \
+	{"selective_scans size", build_scans, {h, w, 9, 16, 1 + 2}, NULL, 0, 1},                   \
+		{"selective_scans size", build_scans, {h, w, 6, 1, 1 + 2}, NULL, 0, 1},            \
+	{                                                                                          \
+		"selective_scans size", build_scans, {h, w, 5, 1, 1 + 2}, NULL, 0, 1               \
+	}
 
 static const struct op_case cases_scan[] = {
 	{"selective_scan", build_scan, {4, 4, 4, 33, 8, 8}},
@@ -281,6 +325,31 @@ static const struct op_case cases_scan[] = {
 	{"cross scan one state", build_cross_scan, {3, 4, 33, 1}},
 	{"cross scan", build_cross_scan, {7, 7, 40, 16}, NULL, 0, 1},
 	{"cross scan one state", build_cross_scan, {7, 7, 64, 1}, NULL, 0, 1},
+	{"selective_scans", build_scans, {3, 2, 5, 3}},
+	{"selective_scans merged", build_scans, {2, 4, 33, 2, 2}},
+	{"selective_scans one state", build_scans, {3, 5, 7, 1, 2}},
+	{"selective_scans two", build_scans, {3, 3, 6, 1, 0, 2}},
+	{"selective_scans three", build_scans, {1, 4, 6, 4, 2, 3}},
+	{"selective_scans", build_scans, {7, 7, 40, 16, 1}, NULL, 0, 1},
+	{"selective_scans merged", build_scans, {14, 9, 100, 16, 1 + 2}, NULL, 0, 1},
+	{"selective_scans merged", build_scans, {1, 1, 96, 8, 1 + 2}, NULL, 0, 1},
+	{"selective_scans three", build_scans, {2, 2, 96, 16, 1 + 2, 3}, NULL, 0, 1},
+	{"selective_scans one state", build_scans, {7, 7, 64, 1, 1}, NULL, 0, 1},
+	{"selective_scans one state", build_scans, {14, 13, 33, 1, 1}, NULL, 0, 1},
+	{"selective_scans one state merged", build_scans, {14, 14, 70, 1, 1 + 2}, NULL, 0, 1},
+	{"selective_scans one state merged", build_scans, {1, 5, 34, 1, 1 + 2}, NULL, 0, 1},
+	SCAN_SIZE(1, 1),
+	SCAN_SIZE(2, 2),
+	SCAN_SIZE(1, 5),
+	SCAN_SIZE(7, 7),
+	SCAN_SIZE(8, 8),
+	SCAN_SIZE(14, 14),
+	SCAN_SIZE(1, 197),
+	SCAN_SIZE(2, 365),
+	SCAN_SIZE(28, 28),
+	SCAN_SIZE(3, 523),
+	SCAN_SIZE(13, 181),
+	SCAN_SIZE(56, 56),
 	{"cosine", build_cosine, {2, 4, 9, 33}},
 	{"cosine", build_cosine, {3, 1, 197, 48}},
 	{"adapt ratio_sm", build_adapt, {5, 4, 1, 1}},

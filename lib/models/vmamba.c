@@ -231,36 +231,61 @@ static tensor downsample(const struct network *n, struct program *p, const struc
 	return y;
 }
 
-/* Part k of a parameter (K, ...) with shape (rows, columns), or (columns) for 0 rows. */
+/* Part k of a parameter (K, ...) with shape (rows, columns). */
 static tensor part_of(
 	struct program *p, struct param *param, int64_t k, int64_t rows, int64_t columns)
 {
-	tensor t = program_param_rows(p, param, k, 1);
-
-	return rows ? program_reshape(p, t, 2, (int64_t[]){rows, columns})
-		    : program_reshape(p, t, 1, &columns);
+	return program_reshape(
+		p, program_param_rows(p, param, k, 1), 2, (int64_t[]){rows, columns});
 }
 
-/* The four scans of u (B, L, E), each (B, L, E) with tokens in place. */
-static void scans(const struct network *n, struct program *p, const struct ss2d *s, tensor u,
-	const int32_t *order, tensor y[DIRECTIONS])
+static tensor sum_of(struct program *p, const tensor y[DIRECTIONS])
 {
-	int64_t E = tensor_last(u), L = u->shape[1], N = n->config.state;
+	return add(p, add(p, y[0], y[2]), add(p, y[1], y[3]));
+}
+
+/* By the zero-order hold, which has no form for several at once. */
+static void hold_scans(struct program *p, const struct ss2d *s, const struct scan_settings *how,
+	tensor u, const tensor *r, const tensor *B, const tensor *C, tensor y[DIRECTIONS])
+{
+	int64_t E = tensor_last(u), L = u->shape[1];
+
+	for (int k = 0; k < DIRECTIONS; k++) {
+		struct scan_settings one = {1, 1, 1, 1, how->order + k * L, NULL, NULL, 1};
+		tensor beta = program_reshape(p, program_param_rows(p, s->dt_bias, k, 1), 1, &E);
+
+		y[k] = selective_scan(p, &one, u, r[k], beta,
+			program_param_rows(p, s->A_log, k * E, E), B[k], C[k],
+			program_param_rows(p, s->D, k * E, E), NULL, NULL);
+	}
+	if (how->merged)
+		y[0] = sum_of(p, y);
+}
+
+/* The four scans of u (B, L, E), each (B, L, E) with tokens in place; their sum alone if merged. */
+static void scans(const struct network *n, struct program *p, const struct ss2d *s, tensor u,
+	const int32_t *order, int merged, tensor y[DIRECTIONS])
+{
+	int64_t E = tensor_last(u), N = n->config.state;
 	int64_t R = s->dt->shape[2], widths[3 * DIRECTIONS];
 	tensor part[3 * DIRECTIONS], all = program_param(p, s->x_proj);
+	tensor r[DIRECTIONS], B[DIRECTIONS], C[DIRECTIONS];
+	struct scan_settings how = {DIRECTIONS, 1, merged, 1, order, NULL};
 
 	for (int i = 0; i < 3 * DIRECTIONS; i++)
 		widths[i] = i % 3 ? N : R;
 	all = program_reshape(p, all, 2, (int64_t[]){DIRECTIONS * (R + 2 * N), E});
 	split(p, linear(p, u, all, NULL, 1), 3 * DIRECTIONS, widths, part);
 	for (int k = 0; k < DIRECTIONS; k++) {
-		struct scan_settings one = {1, 1, 1, 1, order + k * L, NULL, NULL, n->config.zoh};
-		tensor r = linear(p, part[3 * k], part_of(p, s->dt, k, E, R), NULL, 1);
-
-		y[k] = selective_scan(p, &one, u, r, part_of(p, s->dt_bias, k, 0, E),
-			program_param_rows(p, s->A_log, k * E, E), part[3 * k + 1], part[3 * k + 2],
-			program_param_rows(p, s->D, k * E, E), NULL, NULL);
+		r[k] = linear(p, part[3 * k], part_of(p, s->dt, k, E, R), NULL, 1);
+		B[k] = part[3 * k + 1];
+		C[k] = part[3 * k + 2];
 	}
+	if (n->config.zoh)
+		hold_scans(p, s, &how, u, r, B, C, y);
+	else
+		selective_scans(p, &how, u, r, program_param(p, s->dt_bias),
+			program_param(p, s->A_log), B, C, program_param(p, s->D), y);
 }
 
 /* Scans' output, summed or apart, normed and then gated. */
@@ -295,6 +320,7 @@ static tensor ss2d(const struct network *n, struct program *p, const struct ss2d
 {
 	int64_t E = s->conv->shape[0], L = side * side;
 	int32_t *order = memory_new(DIRECTIONS * L, sizeof(*order));
+	int tapped = want->tap != TAP_NONE && want->tap != TAP_STREAM;
 	tensor u, y[DIRECTIONS], z = NULL;
 
 	if (!order)
@@ -305,12 +331,13 @@ static tensor ss2d(const struct network *n, struct program *p, const struct ss2d
 		z = linear(p, xn, program_param_rows(p, s->in_proj.weight, E, E), NULL, 1);
 	u = dwconv2d_silu(
 		p, u, side, side, program_param(p, s->conv), program_param(p, s->conv_bias));
-	scans(n, p, s, u, order, y);
+	scans(n, p, s, u, order, !tapped, y);
 	free(order);
-	if (want->tap != TAP_NONE && want->tap != TAP_STREAM)
+	if (tapped) {
 		*tap = tap_of(p, s, x, y, z, want);
-	u = add(p, add(p, y[0], y[2]), add(p, y[1], y[3]));
-	return linear_call(p, &s->out_proj, normed(p, s, u, z));
+		y[0] = sum_of(p, y);
+	}
+	return linear_call(p, &s->out_proj, normed(p, s, y[0], z));
 }
 
 static tensor block(const struct network *n, struct program *p, int64_t i, tensor x,

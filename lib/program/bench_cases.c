@@ -129,6 +129,35 @@ static tensor build_scan(struct program *p, const int64_t *n)
 	return y;
 }
 
+/* n: B, side of the grid, E, N; then 0: four scans apart, of which one has a gradient, 1: summed */
+static tensor build_scans(struct program *p, const int64_t *n)
+{
+	static const char *const names[4][3] = {
+		{"r0", "B0", "C0"}, {"r1", "B1", "C1"}, {"r2", "B2", "C2"}, {"r3", "B3", "C3"}};
+	int64_t L = n[1] * n[1], E = n[2], N = n[3];
+	int32_t *order = malloc(4 * L * sizeof(*order));
+	struct scan_settings s = {4, 1, (int)n[4], 1, order, NULL};
+	tensor r[4], B[4], C[4], y[4];
+
+	if (!order)
+		return program_refuse(p, "selective_scans: out of memory");
+	order_fill(ORDER_CROSS, n[1], n[1], order, NULL);
+	for (int k = 0; k < 4; k++) {
+		r[k] = left(p, names[k][0], 3, n[0], L, E, 0);
+		B[k] = left(p, names[k][1], 3, n[0], L, N, 0);
+		C[k] = left(p, names[k][2], 3, n[0], L, N, 0);
+	}
+	selective_scans(p, &s, left(p, "u", 3, n[0], L, E, 0), r, in(p, "beta", 2, 4, E, 0, 0),
+		in(p, "A_log", 2, 4 * E, N, 0, 0), B, C, in(p, "D", 1, 4 * E, 0, 0, 0), y);
+	free(order);
+	return y[0];
+}
+
+static double flops_scans(const int64_t *n)
+{
+	return 24.0 * n[0] * n[1] * n[1] * n[2] * n[3];
+}
+
 /* Of the state alone: decay, input and output, 3 multiply-adds a step and direction. */
 static double flops_scan(const int64_t *n)
 {
@@ -432,6 +461,11 @@ static const struct bench_case cases[] = {
 	{"selective_scan", build_scan, flops_scan, 3, {2, 2353, 1152, 16, 2}},
 	{"selective_scan", build_scan, flops_scan, 3, {64, 4, 64, 8}},
 	{"selective_scan_zoh", build_scan, flops_scan, 3, {16, 4, 64, 8, 3}},
+	{"selective_scans", build_scans, flops_scans, 3, {2, 56, 192, 16, 1}},
+	{"selective_scans", build_scans, flops_scans, 3, {2, 56, 192, 16}},
+	{"selective_scans", build_scans, flops_scans, 3, {2, 56, 192, 1, 1}},
+	{"selective_scans", build_scans, flops_scans, 3, {2, 56, 192, 1}},
+	{"selective_scans", build_scans, flops_scans, 3, {4, 14, 768, 16, 1}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {8, 14, 384, 7}},
 	{"dwconv2d_silu", build_dwconv2d, flops_dwconv2d, 2, {64, 4, 64, 7}},
 	{"dwconv2d", build_dwconv2d_alone, flops_dwconv2d, 2, {8, 14, 192, 3}},

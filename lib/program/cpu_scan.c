@@ -4,7 +4,7 @@
 #include "kernels/dwconv2d.h"
 #include "kernels/gate.h"
 #include "kernels/gate_join.h"
-#include "kernels/selective_scan.h"
+#include "kernels/selective_scans.h"
 
 static const int32_t *call_table(const struct call *c, int i)
 {
@@ -73,6 +73,81 @@ static int64_t zoh_work(const struct call *c, int backward)
 }
 
 const struct op_impl cpu_selective_scan_zoh = {"selective_scan_zoh", zoh_fwd, zoh_bwd, zoh_work};
+
+/* u, beta, A_log, D, order; then r, B, C of each scan. */
+static struct scans_inputs scans_inputs_of(const struct call *c)
+{
+	const struct selective_scans *p = c->params;
+	struct scans_inputs in = {.u = call_in(c, 0),
+		.beta = call_in(c, 1),
+		.A_log = call_in(c, 2),
+		.D = call_in(c, 3),
+		.order = call_table(c, 4)};
+
+	for (int k = 0; k < p->count; k++) {
+		in.r[k] = call_in(c, 5 + 3 * k);
+		in.B[k] = call_in(c, 6 + 3 * k);
+		in.C[k] = call_in(c, 7 + 3 * k);
+	}
+	return in;
+}
+
+static struct scans_grads scans_grads_of(const struct call *c)
+{
+	const struct selective_scans *p = c->params;
+	struct scans_grads d = {.u = call_dx(c, 0),
+		.beta = call_dx(c, 1),
+		.A_log = call_dx(c, 2),
+		.D = call_dx(c, 3),
+		.acc_u = call_acc(c, 0)};
+
+	for (int k = 0; k < p->count; k++) {
+		d.r[k] = call_dx(c, 5 + 3 * k);
+		d.B[k] = call_dx(c, 6 + 3 * k);
+		d.C[k] = call_dx(c, 7 + 3 * k);
+		d.acc_r[k] = call_acc(c, 5 + 3 * k);
+		d.acc_B[k] = call_acc(c, 6 + 3 * k);
+		d.acc_C[k] = call_acc(c, 7 + 3 * k);
+	}
+	return d;
+}
+
+static void scans_fwd(const struct call *c, const struct run *r)
+{
+	struct scans_inputs in = scans_inputs_of(c);
+	real *y[SCANS_MAX];
+
+	for (int k = 0; k < c->n_out; k++)
+		y[k] = call_out(c, k);
+	if (r->plain)
+		selective_scans_forward(c->params, y, &in, r->work);
+	else
+		selective_scans_forward_fast(c->params, y, &in, r->work);
+}
+
+static void scans_bwd(const struct call *c, const struct run *r)
+{
+	struct scans_inputs in = scans_inputs_of(c);
+	struct scans_grads d = scans_grads_of(c);
+	const real *dy[SCANS_MAX];
+
+	for (int k = 0; k < c->n_out; k++)
+		dy[k] = call_dy(c, k);
+	if (r->plain)
+		selective_scans_backward(c->params, &d, dy, &in, r->work);
+	else
+		selective_scans_backward_fast(c->params, &d, dy, &in, r->work);
+}
+
+static int64_t scans_work(const struct call *c, int backward)
+{
+	int64_t plain = selective_scans_work(c->params, backward);
+	int64_t fast = selective_scans_work_fast(c->params, backward);
+
+	return plain > fast ? plain : fast;
+}
+
+const struct op_impl cpu_selective_scans = {"selective_scans", scans_fwd, scans_bwd, scans_work};
 
 static void conv2d_fwd(const struct call *c, const struct run *r)
 {

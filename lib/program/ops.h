@@ -114,6 +114,15 @@ tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u
 	tensor beta, tensor A_log, tensor Bm, tensor C, tensor D, tensor direction_B,
 	tensor segments);
 
+/*
+ * K scans of one u, each in its own order (K, L; as settings have it, all else of them but
+ * directions, merged and kappa being as by token) and with its own r, Bm and C (as above, by scan),
+ * and rows k of beta (K E), A_log (K E, N) and D (K E), whatever their axes -> K of (B, L, E) into
+ * y, or their sum into y[0] if merged
+ */
+void selective_scans(struct program *p, const struct scan_settings *s, tensor u, const tensor *r,
+	tensor beta, tensor A_log, const tensor *Bm, const tensor *C, tensor D, tensor *y);
+
 /* (B, L, E) on a height x width grid, weight (E, 1, k, k), bias (E) or NULL: convolution, SiLU */
 tensor dwconv2d_silu(
 	struct program *p, tensor x, int64_t height, int64_t width, tensor weight, tensor bias);

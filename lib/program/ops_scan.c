@@ -4,7 +4,7 @@
 #include "kernels/dwconv2d.h"
 #include "kernels/gate.h"
 #include "kernels/gate_join.h"
-#include "kernels/selective_scan.h"
+#include "kernels/selective_scans.h"
 
 #include <string.h>
 
@@ -108,6 +108,76 @@ tensor selective_scan(struct program *p, const struct scan_settings *s, tensor u
 			.reads_in = 0x7ff,
 			.adds = 1 << 2 | 1 << 3 | 1 << 6 | 1 << 7},
 		sizeof(k));
+}
+
+/* u, beta, A_log, D, order; then r, B, C of each scan: as adapters find them. */
+enum { SCANS_FIRST = 5, SCANS_EACH = 3, SCANS_IN = SCANS_FIRST + SCANS_EACH * SCANS_MAX };
+
+static tensor scans_shapes(struct program *p, const struct selective_scans *s, const tensor *in)
+{
+	static const char *const names[] = {"u", "beta", "A_log", "D"};
+	static const char *const each[] = {"r", "B", "C"};
+	int64_t B = s->one.batch, L = s->one.len, E = s->one.dim, N = s->one.state, K = s->count;
+	const int good[] = {in[0]->dims == 3, in[1]->count == K * E,
+		in[2]->count == K * E * N && N <= SCAN_STATE_MAX, in[3]->count == K * E};
+
+	for (int i = 0; i < 4; i++)
+		if (!good[i])
+			return misfit(p, "selective_scans", names[i], in[i], in[0]);
+	for (int i = 0; i < SCANS_EACH * K; i++) {
+		tensor t = in[SCANS_FIRST + i];
+
+		if (!fits(t, 3, B, L, i % SCANS_EACH ? N : E, 0))
+			return misfit(p, "selective_scans", each[i % SCANS_EACH], t, in[0]);
+	}
+	return NULL;
+}
+
+static void scans_call(struct program *p, const struct selective_scans *s, tensor *in, tensor *y)
+{
+	struct call c = {.op = OP_selective_scans,
+		.n_in = SCANS_FIRST + SCANS_EACH * (int)s->count,
+		.in = in,
+		.n_out = s->merged ? 1 : (int)s->count,
+		.out = y,
+		.params = s,
+		.adds = 1 << 1 | 1 << 2 | 1 << 3};
+
+	c.reads_in = ((uint64_t)1 << c.n_in) - 1;
+	for (int k = 0; k < c.n_out; k++)
+		y[k] = program_tensor(p, TYPE_REAL, 3, in[0]->shape);
+	program_call(p, &c, sizeof(*s));
+}
+
+void selective_scans(struct program *p, const struct scan_settings *s, tensor u, const tensor *r,
+	tensor beta, tensor A_log, const tensor *Bm, const tensor *C, tensor D, tensor *y)
+{
+	tensor in[SCANS_IN] = {u, beta, A_log, D}, order[2];
+	struct selective_scans k = {
+		{u->shape[0], u->shape[1], tensor_last(u), tensor_last(A_log), 1, 1, 1, s->kappa},
+		s->directions, s->merged};
+
+	for (int i = 0; i < (s->merged ? 1 : s->directions); i++)
+		y[i] = u;
+	if (program_failed(p))
+		return;
+	if (s->directions < 1 || s->directions > SCANS_MAX || !s->order || !s->param_at_scan ||
+		s->zoh) {
+		program_refuse(p,
+			"selective_scans: %lld scans; %d at most, in given orders, by token, no "
+			"zero-order hold",
+			(long long)s->directions, SCANS_MAX);
+		return;
+	}
+	for (int64_t i = 0; i < k.count; i++) {
+		in[SCANS_FIRST + SCANS_EACH * i] = r[i];
+		in[SCANS_FIRST + SCANS_EACH * i + 1] = Bm[i];
+		in[SCANS_FIRST + SCANS_EACH * i + 2] = C[i];
+	}
+	if (scans_shapes(p, &k, in) || scan_tables(p, s, k.one.len, order))
+		return;
+	in[4] = order[0];
+	scans_call(p, &k, in, y);
 }
 
 static tensor grid_conv(struct program *p, tensor x, int64_t height, int64_t width, tensor weight,

@@ -10,6 +10,7 @@ struct op_store op_store(enum op_id op)
 	case OP_gelu:
 	case OP_attention:
 	case OP_selective_scan:
+	case OP_selective_scans:
 	case OP_gate:
 	case OP_gate_join:
 	case OP_tap_resid:
