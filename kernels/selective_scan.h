@@ -18,8 +18,8 @@
  * where the segment changes, so that samples share a row. y (b, K, L, E) with tokens in place
  * (raster order), or (b, L, E), the sum over k, if merged; D u counts once for each direction.
  *
- * state (b, E, N) or NULL, of one direction without segments, forward alone: h before the first step,
- * overwritten with h after the last, so that a row may be walked in pieces.
+ * state (b, E, N) or NULL, of one direction without segments, forward alone: h before the first
+ * step, overwritten with h after the last, so that a row may be walked in pieces.
  *
  * With zoh the injected term is held over the step instead of taken at its end (zero-order hold, as
  * papers print it and public code does not do): phi_n = (e^{delta A_n} - 1) / A_n takes the place
