@@ -46,9 +46,10 @@ test-cluster-full: all
 	SCALE=tiny prove -v --timer tests/cluster/pipeline.t
 
 .PHONY: test-full test-long test-smoke test-asan test-asan-clang test-valgrind fuzz
-test-full: test test-long test-smoke check test-asan test-asan-clang test-valgrind test-cluster-full $(if $(wildcard tests/fuzz/fuzz.mk),fuzz) ## sanitizers with both compilers, valgrind, fuzzing, slow cases
+test-full: test test-long test-smoke check test-asan test-asan-clang test-valgrind test-cluster-full ## sanitizers with both compilers, valgrind, fuzzing, slow cases
+	@$(MAKE) --no-print-directory $(PARALLEL) fuzz
 test-long: all $B/tests/bimamba_formula $B/tests/bimamba_formula_f64 # 200 kills, larger networks
-	TM_LONG=1 prove --timer tests/train_signals.t tests/paper_scale.t $B/tests/bimamba_formula $B/tests/bimamba_formula_f64
+	TM_LONG=1 prove -j2 --timer tests/train_signals.t tests/paper_scale.t $B/tests/bimamba_formula $B/tests/bimamba_formula_f64
 # Every pipeline with the real tools; what it trains stays under build/ and is taken up the next time.
 test-smoke: all
 	@$(MAKE) --no-print-directory SCALE=smoke SEEDS=1 table1 table2 table5 table6 figure1 figure3 \
