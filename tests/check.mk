@@ -45,11 +45,13 @@ test-cluster-full: all
 	prove -v --timer tests/cluster/stages.t tests/cluster/ends.t
 	SCALE=tiny prove -v --timer tests/cluster/pipeline.t
 
-.PHONY: test-full test-long test-smoke test-asan test-asan-clang test-valgrind fuzz
+.PHONY: test-full test-long test-paper test-smoke test-asan test-asan-clang test-valgrind fuzz
 test-full: test test-long test-smoke check test-asan test-asan-clang test-valgrind test-cluster-full ## sanitizers with both compilers, valgrind, fuzzing, slow cases
 	@$(MAKE) --no-print-directory $(PARALLEL) fuzz
 test-long: all $B/tests/bimamba_formula $B/tests/bimamba_formula_f64 # 200 kills, larger networks
-	TM_LONG=1 prove -j2 --timer tests/train_signals.t tests/paper_scale.t $B/tests/bimamba_formula $B/tests/bimamba_formula_f64
+	TM_LONG=1 prove -j2 --timer tests/train_signals.t $B/tests/bimamba_formula $B/tests/bimamba_formula_f64
+test-paper: all ## one step of every run of SCALE=paper: half an hour of two cores, 12 GB of $TMPDIR
+	TM_LONG=1 prove -v --timer tests/paper_scale.t
 # Every pipeline with the real tools; what it trains stays under build/ and is taken up the next time.
 test-smoke: all
 	@$(MAKE) --no-print-directory SCALE=smoke SEEDS=1 table1 table2 table5 table6 figure1 figure3 \

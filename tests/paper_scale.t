@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SCALE=paper as it stands, on a CPU: every run of Table 2 takes one step at its true size, with its own
-# recipe, from weights of the published shapes and a few images in the published formats. Part of `make
-# test-full` (TM_LONG=1): half an hour of two cores, 12 GB of $TMPDIR.
+# recipe, from weights of the published shapes and a few images in the published formats. `make
+# test-paper` runs it: half an hour of two cores, 12 GB of $TMPDIR.
 
 load tools
 
@@ -96,7 +96,7 @@ teardown_file()
 
 setup()
 {
-	[ -n "${TM_LONG:-}" ] || skip "slow: TM_LONG=1 runs it (make test-full)"
+	[ -n "${TM_LONG:-}" ] || skip "slow: make test-paper runs it"
 	cd "$work"
 	unset MAKEFLAGS MFLAGS MAKELEVEL STAGE_THREADS CONFIG
 }
