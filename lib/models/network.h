@@ -48,7 +48,6 @@ struct network_config {
 	int64_t expand, state;	  /* students: inner width over dim, N */
 	int64_t kernel;		  /* PlainMamba, VMamba, MambaOut: side of the dwconv */
 	int64_t stem, stem_convs; /* channels of the stem, and its 3 x 3 convolutions */
-	int local;		  /* PlainMamba: 1: a convolution after the first block, as in L1 */
 	int64_t frames;		  /* VideoMamba: of a clip; 0: images, without their positions */
 	int64_t stride;		  /* ViM: pixels between patches, 0: the patch, else they overlap */
 	int64_t stages[NETWORK_STAGES]; /* VMamba, MambaOut: layers of each stage; 0: no stages */
@@ -57,6 +56,7 @@ struct network_config {
 	int release_init; /* 1: the TransMamba release's initialisation instead of PlainMamba's */
 	int layer_norm;	  /* 1: ViM, VideoMamba: LayerNorm instead of RMSNorm, as in TransMamba */
 	int decay_all;	  /* 1: weight decay as the release applies it (A_log, positions too) */
+	int local;	  /* PlainMamba: 1: a convolution after the first block, as in L1 */
 	double drop_path; /* of the last block; linear from 0 at the first */
 };
 
