@@ -5,7 +5,7 @@
 #include "kernels/scan_one.cuh"
 
 #define STEPS 8	 /* of a stretch; a power of two, up to 16 */
-#define BLOCKS 8 /* of a multiprocessor: leaves a thread all its registers; 12 are slower */
+#define BLOCKS 8 /* of a multiprocessor: leaves a thread all its registers */
 
 /* The states before every stretch of S steps: check (b, stretches, E). */
 template <int V, int S>

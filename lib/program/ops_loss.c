@@ -86,22 +86,16 @@ tensor adapt(struct program *p, const struct adapt_settings *a, int n, const ten
 		sizeof(s));
 }
 
-tensor cross_entropy(struct program *p, tensor logits, tensor target)
+/* second: targets as logits, or labels. */
+static tensor entropy_call(struct program *p, enum op_id op, tensor logits, tensor second)
 {
-	struct cross_entropy s = {logits->shape[0], tensor_last(logits)};
-	tensor out[3];
+	struct cross_entropy s = {tensor_rows(logits), tensor_last(logits)};
+	tensor out[3] = {vector(p, 1), vector(p, s.batch), vector(p, s.batch)};
 
-	if (program_failed(p))
-		return logits;
-	if (logits->dims != 2 || !same_shape(logits, target))
-		return differ(p, "cross_entropy", logits, target);
-	out[0] = vector(p, 1);
-	out[1] = vector(p, s.batch);
-	out[2] = vector(p, s.batch);
 	return program_call(p,
-		&(struct call){.op = OP_cross_entropy,
+		&(struct call){.op = op,
 			.n_in = 2,
-			.in = (tensor[]){logits, target},
+			.in = (tensor[]){logits, second},
 			.n_out = 1,
 			.n_kept = 2,
 			.out = out,
@@ -111,30 +105,23 @@ tensor cross_entropy(struct program *p, tensor logits, tensor target)
 		sizeof(s));
 }
 
+tensor cross_entropy(struct program *p, tensor logits, tensor target)
+{
+	if (program_failed(p))
+		return logits;
+	if (logits->dims != 2 || !same_shape(logits, target))
+		return differ(p, "cross_entropy", logits, target);
+	return entropy_call(p, OP_cross_entropy, logits, target);
+}
+
 tensor label_entropy(struct program *p, tensor logits, tensor labels)
 {
-	struct cross_entropy s = {tensor_rows(logits), tensor_last(logits)};
-	tensor out[3];
-
 	if (program_failed(p))
 		return logits;
 	if (labels->type != TYPE_I32 || labels->dims != logits->dims - 1 ||
 		memcmp(labels->shape, logits->shape, labels->dims * sizeof(*labels->shape)))
 		return differ(p, "label_entropy", logits, labels);
-	out[0] = vector(p, 1);
-	out[1] = vector(p, s.batch);
-	out[2] = vector(p, s.batch);
-	return program_call(p,
-		&(struct call){.op = OP_label_entropy,
-			.n_in = 2,
-			.in = (tensor[]){logits, labels},
-			.n_out = 1,
-			.n_kept = 2,
-			.out = out,
-			.params = &s,
-			.reads_in = 1 | 2,
-			.reads_out = 2},
-		sizeof(s));
+	return entropy_call(p, OP_label_entropy, logits, labels);
 }
 
 static tensor two_rows(struct program *p, enum op_id op, tensor a, tensor b, real temperature)
