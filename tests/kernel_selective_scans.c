@@ -69,6 +69,34 @@ static void outcome_open(struct outcome *o, int64_t state)
 	}
 }
 
+static void problem_close(struct problem *c)
+{
+	const real *of[] = {c->in.u, c->in.beta, c->in.A_log, c->in.D};
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		free((void *)of[i]);
+	for (int k = 0; k < SCANS; k++) {
+		free((void *)c->in.r[k]);
+		free((void *)c->in.B[k]);
+		free((void *)c->in.C[k]);
+		free(c->dy[k]);
+	}
+}
+
+static void outcome_close(struct outcome *o)
+{
+	free(o->d.u);
+	free(o->d.beta);
+	free(o->d.A_log);
+	free(o->d.D);
+	for (int k = 0; k < SCANS; k++) {
+		free(o->y[k]);
+		free(o->d.r[k]);
+		free(o->d.B[k]);
+		free(o->d.C[k]);
+	}
+}
+
 /* Scan k alone by selective_scan.h, forward and, if back, backward. */
 static void one_scan(
 	const struct problem *c, struct outcome *o, int k, int fast, int back, real *work)
@@ -176,8 +204,11 @@ static void check(int64_t state, int64_t count, int merged)
 		ok(all_same(&a, &b, &c), "%d scans of %d states, %s, %s: the bits of single calls",
 			(int)count, (int)state, merged ? "summed" : "apart",
 			fast ? "fast" : "plain");
+		outcome_close(&a);
+		outcome_close(&b);
 	}
 	free(work);
+	problem_close(&c);
 }
 
 int main(void)
