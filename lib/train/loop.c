@@ -18,7 +18,7 @@ struct loop {
 	struct run_state state;
 	struct owner *owner; /* NULL: no state, nothing to own */
 	struct h5_guard guard;
-	double start, saved, flushed, epoch_start;
+	double start, saved, save_cost, flushed, epoch_start;
 	double lr;
 	int64_t epoch_images; /* of this epoch, in this process */
 	int64_t steps;
@@ -37,6 +37,8 @@ int loop_resumes(const struct loop_inputs *in)
 	return in->state && access(in->state, F_OK) == 0;
 }
 
+#define SAVE_SHARE 20
+
 /* What the metrics hold goes to their file, if this process may still write. */
 static int flush(struct loop *l)
 {
@@ -48,12 +50,18 @@ static int flush(struct loop *l)
 
 static int save_state(struct loop *l)
 {
-	l->saved = now();
+	double began = now();
+	int status;
+
+	l->saved = began;
 	TRY(flush(l));
 	if (!l->in->state)
 		return 0;
 	l->in->provenance->seconds = now() - l->start;
-	return state_save(l->t, &l->state, l->in->state, l->in->provenance, &l->guard);
+	status = state_save(l->t, &l->state, l->in->state, l->in->provenance, &l->guard);
+	l->saved = now();
+	l->save_cost = l->saved - began;
+	return status;
 }
 
 static int open_batches(struct loop *l)
@@ -151,6 +159,9 @@ static int end_epoch(struct loop *l, double lr)
 		(double)step / l->t->per_epoch, images_per_s, now() - l->start));
 	l->epoch_start = now();
 	l->epoch_images = 0;
+	/* Short epochs of a large network: not more than a twentieth of the time for states. */
+	if (step < l->t->total && now() - l->saved < SAVE_SHARE * l->save_cost)
+		return flush(l);
 	return save_state(l);
 }
 

@@ -22,7 +22,11 @@ struct loop_inputs {
 	struct trainer *trainer;      /* allocated; weights filled unless the state exists */
 	struct dataset *data, *valid; /* valid may be NULL */
 	const char *state, *last, *best, *metrics; /* paths; NULL: not written */
-	double save_every; /* seconds between rolling states, beside each epoch's end */
+	/*
+	 * Seconds between rolling states. One is saved at an epoch's end too, unless states would
+	 * then take more than a twentieth of the time, and at the last.
+	 */
+	double save_every;
 	int workers;
 	struct provenance *provenance;
 	const volatile sig_atomic_t *stop; /* set: finish the step, save, STATUS_AGAIN */
