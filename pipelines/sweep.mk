@@ -7,13 +7,7 @@ SWEEP_SEEDS := $(if $(filter file,$(origin SEEDS)),3,$(SEEDS))
 SEED_LIST_sweep := $(wordlist 1,$(SWEEP_SEEDS),0 1 2 3 4 5 6 7 8 9)
 factor_of = $(firstword $(subst -, ,$1))
 
-# Networks that differ: sizes of their own, with the teacher of size t.
-SWEEP_NETWORKS := $(filter-out $(SWEEP_SKIP),t-zoh t-mlp0 t-mlp2)
-$(foreach z,$(SWEEP_NETWORKS),$(eval STUDENT_$z := $(STUDENT_t))$(eval TEACHER_SIZE_$z := t)$(eval \
-	STUDENT_SHAPE_$z := $(STUDENT_SHAPE_t)))
-MLP_RATIO_t-mlp0 := 0
-MLP_RATIO_t-mlp2 := 2
-INIT_t-zoh := --bbar zoh
+SWEEP_NETWORKS := $(filter-out $(SWEEP_SKIP),$(T_NETWORKS))
 FACTOR_t-mlp0 := mlp_ratio
 FACTOR_t-mlp2 := mlp_ratio
 FACTOR_t-zoh := bbar

@@ -55,7 +55,7 @@ test-paper: all ## one step of every run of SCALE=paper: half an hour of two cor
 # Every pipeline with the real tools; what it trains stays under build/ and is taken up the next time.
 test-smoke: all
 	@$(MAKE) --no-print-directory SCALE=smoke SEEDS=1 table1 table2 table5 table6 figure1 figure3 \
-		figure-weights figure-length sweep
+		figure-weights figure-length sweep ablation ABLATION_PAIRED=1
 test-asan:
 	@$(MAKE) --no-print-directory CONFIG=asan test
 test-asan-clang:

@@ -42,7 +42,7 @@ calls() {
 @test "make alone prints help, in a tree that stays as it was" {
 	run_make
 	[ "$status" -eq 0 ]
-	for goal in table1 table2 table5 table6 figure1 figure3 figure-weights figure-length sweep stale record verify-data; do
+	for goal in table1 table2 table5 table6 figure1 figure3 figure-weights figure-length sweep ablation claims stale record verify-data; do
 		grep -q "^  $goal " <<< "$output"
 	done
 	[ ! -e "$LOG" ]
@@ -292,6 +292,58 @@ calls() {
 	[ "$(grep -c 'zoh' <<< "$output")" -eq 0 ]
 }
 
+@test "ablation: ten paired seeds for two comparisons, three for the others; the sweep's runs" {
+	run_make -n ablation SCALE=small CIFAR_AS=png
+	[ "$status" -eq 0 ]
+	for name in trans sweep-adapt_mode-uniform sweep-directions-merged; do
+		[ "$(grep -c "eval-cls .*/$name-t/[0-9]/last.h5" <<< "$output")" -eq 10 ]
+	done
+	for name in scratch-t wsab-t sweep-score-random-t sweep-calib-joint-t sweep-calib_form-mlp2-t \
+		sweep-tap-branch-t rc-t trans-t-mlp0 scratch-t-mlp0; do
+		[ "$(grep -c "eval-cls .*/$name/[0-9]/last.h5" <<< "$output")" -eq 3 ]
+		grep -q "^row = $name " pipelines/tables/ablation.conf
+	done
+	[ "$(grep -c 'subclone-weights .*--seed 2' <<< "$output")" -eq 9 ]
+	grep -q 'recipe pipelines/recipes/ablation/rc.conf -o build/runs/small/cifar100/rc-t/2/start.h5' <<< "$output"
+	run_make ablation SEEDS=1 ABLATION_PAIRED=2
+	[ "$status" -eq 0 ]
+	[ "$(calls eval-cls)" -eq 14 ] # three twice; eight once: all but rc
+	grep -q '^| uniform weights of the layers | 1 | 100 | [0-9.]* ± [0-9.]* (2) | [+-]' build/results/tiny/ablation/ablation.md
+}
+
+@test "claims: what the rows bear out, by Student's t and the spread" {
+	mkdir -p results/s
+	cat > pipelines/tables/claims-s.conf <<- 'END'
+		claim = 1 | far apart   | s/table2 | a | b
+		claim = 2 | the reverse | s/table2 | b | a
+		claim = 3 | close       | s/table2 | a | c
+		claim = 4 | one seed    | s/table2 | a | d
+		claim = 5 | not run     | s/table2 | a | e
+		claim = 6 | other table | s/table2 | a | b | s/table5
+	END
+	head=$'name\ttop1\tbest_top1\tseed'
+	printf '%s\n' "$head" a,51,52,0 a,53,53,1 a,52,55,2 b,41,40,0 b,40,41,1 b,42,42,2 c,52,52,0 c,51,51,1 \
+		c,53,53,2 d,50,50,1 | tr , '\t' > results/s/table2.rows.tsv
+	printf '%s\n' "$head" b,53,53,0 b,55,55,1 | tr , '\t' > results/s/table5.rows.tsv
+	run pipelines/make/claims pipelines/tables/claims-s.conf results
+	echo "$output"
+	[ "$status" -eq 0 ]
+	# differences 10, 13, 10: 11 +- 4.303 sqrt(3 / 3)
+	grep -qF '| 1 | far apart | 3 | 52.00 ± 1.00 | 41.00 ± 1.00 | +11.00 | +6.70 .. +15.30 | 1.00 | holds | +12.33 |' <<< "$output"
+	grep -qF '| 2 | the reverse | 3 | 41.00 ± 1.00 | 52.00 ± 1.00 | -11.00 | -15.30 .. -6.70 | 1.00 | does not hold | -12.33 |' <<< "$output"
+	grep -qF '| 3 | close | 3 | 52.00 ± 1.00 | 52.00 ± 1.00 | +0.00 | -4.30 .. +4.30 | 1.00 | undecided |' <<< "$output"
+	grep -qF '| 4 | one seed | 1 | 53.00 | 50.00 | +3.00 | - | - | undecided (one seed) | +3.00 |' <<< "$output"
+	grep -qF '| 5 | not run | - | - | - | - | - | - | open | - |' <<< "$output"
+	grep -qF '| 6 | other table | 2 | 52.00 ± 1.41 | 54.00 ± 1.41 | -2.00 | -2.00 .. -2.00 | 1.41 | does not hold | -1.50 |' <<< "$output"
+	run_make claims SCALE=s
+	[ "$status" -eq 2 ] # no such scale
+	run pipelines/make/claims pipelines/tables/claims-tiny.conf results
+	[ "$status" -eq 66 ]
+	printf 'claim = 1 | x | s/table2 | a\n' > short.conf
+	run pipelines/make/claims short.conf results
+	[ "$status" -eq 65 ]
+}
+
 @test "every recipe of the sweep has its row in the table" {
 	for conf in "$root"/pipelines/recipes/sweep/*.conf; do
 		name=${conf##*/}
@@ -321,7 +373,7 @@ calls() {
 @test "the scales small and paper can be written out" {
 	for scale in small small-full small-grid8 paper smoke; do
 		run_make -n SCALE=$scale SEEDS=2 table2 table5 table6 figure1 figure3 figure-weights figure-length sweep \
-			tune
+			tune ablation
 		[ "$status" -eq 0 ]
 	done
 	run_make -n table2 SCALE=paper

@@ -18,10 +18,10 @@ PRECISION ?= fp32
 TRAIN := $(if $(filter-out fp32,$(PRECISION)),--precision $(PRECISION) )
 
 ARMS := scratch subcloned wsab trans \
-	logits logits-subcloned random \
+	logits logits-subcloned random rc \
 	$(foreach f,rc cos l1 l2,feature-$f feature-$f-subcloned)
 
-ARMS_SUBCLONED := subcloned trans random $(filter %-subcloned,$(ARMS))
+ARMS_SUBCLONED := subcloned trans random rc $(filter %-subcloned,$(ARMS))
 ARMS_CALIBRATED := wsab trans random
 ARMS_TAUGHT := $(filter-out scratch subcloned,$(ARMS))
 
@@ -31,6 +31,7 @@ RECIPE_subcloned := pipelines/recipes/table2/subcloned.conf
 RECIPE_wsab := pipelines/recipes/table2/wsab.conf
 RECIPE_trans := pipelines/recipes/table2/trans.conf
 RECIPE_random := pipelines/recipes/table5/random.conf
+RECIPE_rc := pipelines/recipes/ablation/rc.conf
 $(foreach a,logits feature-rc feature-cos feature-l1 feature-l2,\
 	$(eval RECIPE_$a := pipelines/recipes/table5/$a.conf)\
 	$(eval RECIPE_$a-subcloned := pipelines/recipes/table5/$a.conf))
@@ -58,6 +59,13 @@ TEACHER_SIZE_vim-t := t
 TEACHER_SIZE_vim-s := s
 TEACHER_SIZE_vmamba := b
 teacher_size = $(or $(TEACHER_SIZE_$1),$1)
+# PMamba-T without the added MLP, with half of it, and with the zero-order hold.
+T_NETWORKS := t-zoh t-mlp0 t-mlp2
+$(foreach z,$(T_NETWORKS),$(eval STUDENT_$z := $(STUDENT_t))$(eval TEACHER_SIZE_$z := t)$(eval \
+	STUDENT_SHAPE_$z := $(STUDENT_SHAPE_t)))
+MLP_RATIO_t-mlp0 := 0
+MLP_RATIO_t-mlp2 := 2
+INIT_t-zoh := --bbar zoh
 
 # Settings of a role (teacher, student, probe) and size, later files win.
 scale_confs = $(foreach s,$(SCALE_BASE) $(SCALE),$(wildcard \

@@ -61,7 +61,7 @@ show_table = @cat $R/$1/$1.md; pipelines/make/times $R/times.tsv
 
 # What a table would cost: every stage, whether it is done or not. rates-TABLE measures on a GPU what
 # plan-TABLE has no rate of: `make -s rates-table2 SCALE=paper > results/gpu/rates-CARD.tsv`.
-PLANNED := table2 table5 table6 figure3 sweep
+PLANNED := table2 table5 table6 figure3 sweep ablation
 STAGES_OF = $(MAKE) --no-print-directory -s -n -B $1 CLUSTER=local NO_DEPS=1
 .PHONY: $(PLANNED:%=plan-%) $(PLANNED:%=rates-%)
 plan-table2: ## hours, memory and disk of every stage, from measured rates (SCALE; plan-table5, ...)
@@ -70,8 +70,10 @@ $(PLANNED:%=plan-%): plan-%: $(BIN)/init-weights $(BIN)/bench-step
 $(PLANNED:%=rates-%): rates-%: $(BIN)/init-weights $(BIN)/bench-step
 	@$(call STAGES_OF,$*) | PLAN_RATES=1 pipelines/make/plan $* $(BIN) $(DATA) | pipelines/make/rates $(BIN)
 
-.PHONY: stale record
+.PHONY: stale record claims
 stale: ## list results that a newer tool would change (REDO=1 makes them again)
 	@pipelines/make/stale $(BIN) $D $W $R
 record: ## keep a table: TABLE=table2 SCALE=tiny copies rows, tables and plots into results/
 	@pipelines/make/record '$(TABLE)' $(VARIANT) $R
+claims: ## what recorded rows say of the paper's claims (SCALE=small)
+	@pipelines/make/claims pipelines/tables/claims-$(SCALE).conf results
