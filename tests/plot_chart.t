@@ -66,6 +66,20 @@ boxes()
 	drawn cells l1 l2 weight
 }
 
+@test "names of bubbles at one place stand apart" {
+	need_gnuplot
+	{
+		printf 'name\tx\ty\tsize\n'
+		for i in 1 2 3 4 5 6 7 8; do printf 'network-%s\t3\t4\t5\n' $i; done
+	} > same.tsv
+	expect 0 plot-chart --kind bubbles --label name --x x --size size --y y -o same same.tsv
+	[ "$(grep -c 'network-[0-9]' same.svg)" -eq 8 ]
+	grep -B1 'network-[0-9]' same.svg | sed -n 's/.*translate(\([0-9.]*\),\([0-9.]*\)).*/\1 \2/p' > places
+	[ "$(wc -l < places)" -eq 8 ]
+	# eleven letters of six pixels, lines of twelve
+	awk '{ for (i in x) if ((x[i] - $1) ^ 2 < 60 ^ 2 && (y[i] - $2) ^ 2 < 11 ^ 2) exit 1; x[NR] = $1; y[NR] = $2 }' places
+}
+
 @test "the same rows give the same bytes" {
 	need_gnuplot
 	for name in one two; do

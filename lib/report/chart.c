@@ -6,14 +6,7 @@
 #include "lib/report/chart_internal.h"
 #include "lib/report/gnuplot.h"
 
-enum {
-	WIDTH = 1000,
-	PANEL_HEIGHT = 420,
-	NAME_HEIGHT = 16,
-	ROW_WIDTH = 26,
-	WIDEST = 4000,
-	HIGHEST = 4000
-};
+enum { NAME_HEIGHT = 16, ROW_WIDTH = 26, WIDEST = 4000, HIGHEST = 4000 };
 
 int chart_number(const struct chart_view *v, int row, const char *column, double *value)
 {
@@ -129,7 +122,7 @@ static int height_of(const struct chart_view *v)
 
 	if (panel > HIGHEST)
 		panel = HIGHEST;
-	return (panel > PANEL_HEIGHT ? panel : PANEL_HEIGHT) * v->c->panel_count;
+	return (panel > CHART_PANEL_HEIGHT ? panel : CHART_PANEL_HEIGHT) * v->c->panel_count;
 }
 
 /* Room for the names of many rows. */
@@ -137,7 +130,9 @@ static int width_of(const struct chart_view *v)
 {
 	int rows = v->rows->rows * ROW_WIDTH + 300;
 
-	return v->c->kind == CHART_BARS && rows > WIDTH ? rows < WIDEST ? rows : WIDEST : WIDTH;
+	if (v->c->kind != CHART_BARS || rows < CHART_WIDTH)
+		return CHART_WIDTH;
+	return rows < WIDEST ? rows : WIDEST;
 }
 
 static int draw(const char *stem, struct chart_view *v)

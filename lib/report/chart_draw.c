@@ -149,7 +149,7 @@ static void put_settings(FILE *f, const struct chart_view *v)
 	if (v->c->log_y)
 		fputs("set logscale y\n", f);
 	if (v->c->kind == CHART_BUBBLES)
-		fputs("set offsets graph 0.1, graph 0.1, graph 0.1, graph 0.1\n", f);
+		fputs("set lmargin 12\n", f);
 }
 
 void chart_put_data(FILE *f, const void *view)
@@ -223,23 +223,6 @@ static void put_base(FILE *f, const struct chart_view *v, const char *column)
 			"lc rgb '#666666'\n",
 			value - spread, value + spread, value, value);
 		return;
-	}
-}
-
-/* A bubble's name beside it. */
-static void put_names(FILE *f, const struct chart_view *v, const char *column)
-{
-	double x, y, size;
-
-	fputs("unset label\n", f);
-	for (int row = 0; row < v->rows->rows; row++) {
-		if (!chart_number(v, row, v->c->x, &x) || !chart_number(v, row, column, &y) ||
-			!chart_number(v, row, v->c->size, &size) || (v->c->log_x && !(x > 0)) ||
-			(v->c->log_y && !(y > 0)))
-			continue;
-		fputs("set label ", f);
-		gnuplot_quote(f, tsv_get(v->rows, row, v->c->label));
-		fprintf(f, " at %.10g, %.10g offset char 1, 0.6 font ',8'\n", x, y);
 	}
 }
 
@@ -332,7 +315,7 @@ static void put_tics(FILE *f, const struct chart_view *v, const struct chart_pan
 		put_colour_scale(f, panel->words);
 		break;
 	case CHART_BUBBLES:
-		put_names(f, v, panel->y[0].column);
+		chart_put_bubbles(f, v, panel->y[0].column);
 		break;
 	case CHART_LINES:
 		break;

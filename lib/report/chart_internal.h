@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include "lib/report/chart.h"
 
+enum { CHART_WIDTH = 1000, CHART_PANEL_HEIGHT = 420 }; /* of a picture, of a panel, in pixels */
+
 struct chart_view {
 	const struct chart *c;
 	const struct tsv *rows;
@@ -22,5 +24,7 @@ int chart_label(const struct chart_view *v, int row);
 
 void chart_put_data(FILE *f, const void *view);
 void chart_put_panel(FILE *f, const void *view, int panel);
+/* The ranges of a panel of bubbles, and the names of these (chart_bubbles.c). */
+void chart_put_bubbles(FILE *f, const struct chart_view *v, const char *column);
 
 #endif

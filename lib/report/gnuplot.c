@@ -16,9 +16,9 @@ extern char **environ;
 
 const char *gnuplot_colour(int i)
 {
-	/* Okabe and Ito */
-	static const char *const colours[] = {
-		"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"};
+	/* Okabe and Ito, and five of Tol's */
+	static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00",
+		"#56b4e9", "#000000", "#882255", "#999933", "#332288", "#88ccee", "#aa4499"};
 
 	return colours[i % (int)(sizeof(colours) / sizeof(colours[0]))];
 }
