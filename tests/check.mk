@@ -4,8 +4,8 @@ C_FILES = $(shell git ls-files '*.c' '*.h')
 ANALYSED = $(CPU_SRC) $(LIB_SRC) $(TOOL_SRC)
 SHELL_FILES = $(shell git grep -lE '^\#!(/bin/(ba)?sh|/usr/bin/env bash)')
 
-.PHONY: check check-format check-layers check-cppcheck check-tidy check-shell check-warnings
-check: check-format check-layers check-shell check-cppcheck check-warnings check-tidy ## form, layers, static analysis
+.PHONY: check check-format check-layers check-cppcheck check-tidy check-shell check-read check-warnings
+check: check-format check-layers check-shell check-read check-cppcheck check-warnings check-tidy ## form, layers, static analysis
 
 check-format:
 	clang-format --dry-run -Werror $(C_FILES)
@@ -15,6 +15,10 @@ check-layers:
 	prove tests/layering.t
 check-shell:
 	shellcheck -x $(SHELL_FILES)
+# Programs that nothing quick builds must still fit the headers.
+check-read: $B/version.h
+	@printf '%s\n' $(wildcard tests/fuzz/*.c tests/bench/*.c) | xargs -P$(shell nproc) -n1 $(CC) -fsyntax-only \
+		$(STD) $(WARN) -Werror -fopenmp -I. -I$B -D_GNU_SOURCE $(PKG_CFLAGS)
 check-cppcheck:
 	cppcheck --quiet -j2 --enable=warning,performance --inline-suppr --error-exitcode=1 --std=c11 -I. \
 		--suppressions-list=tests/cppcheck.txt --suppress=unmatchedSuppression $(ANALYSED)

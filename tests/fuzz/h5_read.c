@@ -74,7 +74,7 @@ static void read_all(struct h5 *f)
 
 static void read_provenance(struct h5 *f)
 {
-	struct provenance p = {.tool = "fuzz", .joules = -1};
+	struct provenance p = {.tool = "fuzz", .meter_from = -1};
 
 	provenance_input(&p, f);
 	provenance_release(&p);
