@@ -1,8 +1,9 @@
 /*
  * Every case of the op table on the GPU: against the CPU's reference loops, in float (or tf32) and
  * in bf16; call by call and as a graph, and twice, to the same bits; outputs poisoned with NaN
- * before. One precision a process: the first argument, or children for all of them. OP=text takes the
- * cases whose name and sizes begin so; ONCE=1 runs each but once, for tools that slow kernels down.
+ * before. One precision a process: the first argument, or children for all of them. OP=text takes
+ * the cases whose name and sizes begin so; ONCE=1 runs each but once, for tools that slow kernels
+ * down.
  */
 #include <omp.h>
 #include <sys/wait.h>

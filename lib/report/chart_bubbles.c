@@ -1,7 +1,7 @@
 /*
  * Bubbles: the range of the axes, and a place for every name where it covers no other name and as
- * few discs as can be, joined to its disc by a line where it is not beside it. Reckoned in pixels of
- * the panel, from what gnuplot is known to make of fonts and margins.
+ * few discs as can be, joined to its disc by a line where it is not beside it. Reckoned in pixels
+ * of the panel, from what gnuplot is known to make of fonts and margins.
  */
 #include <math.h>
 #include <string.h>
