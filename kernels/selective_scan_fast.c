@@ -51,7 +51,8 @@ static void store_state(const struct task *s, const real *h)
 }
 
 /* What step t reads, and where it writes. */
-static inline void ask_rows(const struct task *s, int64_t k0, int G, int64_t t, const real *out)
+static inline __attribute__((always_inline)) void ask_rows(
+	const struct task *s, int64_t k0, int G, int64_t t, const real *out)
 {
 	if (t >= s->p->len)
 		return;

@@ -103,8 +103,8 @@ static inline void clear_starts(const struct task *s, int64_t k0, int G, int64_t
 }
 
 /* The rows of step t that load_du, and with dout the way back, read. */
-static inline void ask_step(const struct task *s, int64_t k0, int G, int64_t t, const real *dout,
-	const struct scan_grads *d)
+static inline __attribute__((always_inline)) void ask_step(const struct task *s, int64_t k0, int G,
+	int64_t t, const real *dout, const struct scan_grads *d)
 {
 	if (t < 0 || t >= s->p->len)
 		return;
