@@ -61,8 +61,8 @@ static inline int64_t task_row(const struct task *s, int64_t i)
 
 /*
  * Long rows: a step's values lie a page or more from the last step's, which the processor does not
- * foresee. A block's row is asked for AHEAD steps before. What asks is inlined by order: gcc takes a
- * function that does nothing else for one without effect, and drops its calls.
+ * foresee. A block's row is asked for AHEAD steps before. What asks is inlined by order: gcc takes
+ * a function that does nothing else for one without effect, and drops its calls.
  */
 #define AHEAD 8
 
