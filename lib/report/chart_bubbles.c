@@ -18,6 +18,8 @@ enum {
 	KEY_LETTER = 9
 };
 
+#define PIXELS 3.2 /* half of gnuplot's point size 1 */
+
 struct box {
 	double x, y, width, height; /* x, y: the middle */
 };
@@ -45,15 +47,6 @@ static double scaled(const struct axis *a, double value)
 	return a->log ? log10(value) : value;
 }
 
-/* What a row shows in this panel; 0: nothing. */
-static int bubble_of(
-	const struct chart_view *v, const char *column, int row, double *x, double *y, double *size)
-{
-	return chart_number(v, row, v->c->x, x) && chart_number(v, row, column, y) &&
-	       chart_number(v, row, v->c->size, size) && *size >= 0 && (!v->c->log_x || *x > 0) &&
-	       (!v->c->log_y || *y > 0);
-}
-
 static void widen(struct axis *a, double below, double above)
 {
 	double span = a->high - a->low;
@@ -64,24 +57,46 @@ static void widen(struct axis *a, double below, double above)
 	a->high += above * span;
 }
 
+/* Where a row's bubble lies in this panel, as drawn; 0: it has none. */
+static int bubble_of(const struct frame *f, const struct chart_view *v, const char *column, int row,
+	struct bubble *b)
+{
+	if (!chart_number(v, row, v->c->x, &b->x) || !chart_number(v, row, column, &b->y) ||
+		(f->x.log && !(b->x > 0)) || (f->y.log && !(b->y > 0)))
+		return 0;
+	b->row = row;
+	b->x = scaled(&f->x, b->x);
+	b->y = scaled(&f->y, b->y);
+	b->radius = PIXELS * chart_point_size(v, row);
+	return b->radius > 0;
+}
+
+static void include(struct axis *a, double value)
+{
+	a->low = fmin(a->low, value);
+	a->high = fmax(a->high, value);
+}
+
+static double along(const struct axis *a, double value, double pixels)
+{
+	return (value - a->low) / (a->high - a->low) * pixels;
+}
+
+/* Ranges of all rows; f->bubble gets those that have a name. */
 static void measure(struct frame *f, const struct chart_view *v, const char *column)
 {
-	double x, y, size, most = 0;
+	struct bubble b;
 	size_t widest = 0;
 
 	f->x = (struct axis){INFINITY, -INFINITY, v->c->log_x};
 	f->y = (struct axis){INFINITY, -INFINITY, v->c->log_y};
-	for (int row = 0; row < v->rows->rows && f->count < NAMES_MOST; row++) {
-		if (!bubble_of(v, column, row, &x, &y, &size))
+	for (int row = 0; row < v->rows->rows; row++) {
+		if (!bubble_of(f, v, column, row, &b))
 			continue;
-		x = scaled(&f->x, x);
-		y = scaled(&f->y, y);
-		f->x.low = fmin(f->x.low, x);
-		f->x.high = fmax(f->x.high, x);
-		f->y.low = fmin(f->y.low, y);
-		f->y.high = fmax(f->y.high, y);
-		most = fmax(most, size);
-		f->bubble[f->count++] = (struct bubble){row, x, y, size};
+		include(&f->x, b.x);
+		include(&f->y, b.y);
+		if (f->count < NAMES_MOST)
+			f->bubble[f->count++] = b;
 	}
 	widen(&f->x, 0.1, 0.15);
 	widen(&f->y, 0.3, 0.3);
@@ -91,11 +106,8 @@ static void measure(struct frame *f, const struct chart_view *v, const char *col
 	f->width = CHART_WIDTH - MARGIN_X - (v->c->group ? KEY + KEY_LETTER * (double)widest : 0);
 	f->height = CHART_PANEL_HEIGHT - MARGIN_Y;
 	for (int i = 0; i < f->count; i++) {
-		struct bubble *b = &f->bubble[i];
-
-		b->x = (b->x - f->x.low) / (f->x.high - f->x.low) * f->width;
-		b->y = (b->y - f->y.low) / (f->y.high - f->y.low) * f->height;
-		b->radius = 3.2 * (1 + 5 * sqrt(most > 0 ? b->radius / most : 0));
+		f->bubble[i].x = along(&f->x, f->bubble[i].x, f->width);
+		f->bubble[i].y = along(&f->y, f->bubble[i].y, f->height);
 	}
 }
 

@@ -47,13 +47,22 @@ static double largest(const struct chart_view *v, const char *column)
 	return most;
 }
 
+double chart_point_size(const struct chart_view *v, int row)
+{
+	double most = largest(v, v->c->size), size;
+
+	if (!chart_number(v, row, v->c->size, &size) || !(size >= 0))
+		return 0;
+	return 1 + 5 * sqrt(most > 0 ? size / most : 0);
+}
+
 /*
  * x y third: the spread of points and lines, the diameter of bubbles. Points lie along x, a row
  * under the other.
  */
 static int put_group(FILE *f, const struct chart_view *v, const char *column, int group)
 {
-	double most = v->c->size ? largest(v, v->c->size) : 0, x, y, third;
+	double x, y, third;
 	int points = 0;
 
 	for (int row = 0; row < v->rows->rows; row++) {
@@ -69,9 +78,9 @@ static int put_group(FILE *f, const struct chart_view *v, const char *column, in
 			continue;
 		third = 0;
 		if (v->c->kind == CHART_BUBBLES) {
-			if (!chart_number(v, row, v->c->size, &third) || !(third >= 0))
+			third = chart_point_size(v, row);
+			if (!(third > 0))
 				continue;
-			third = 1 + 5 * sqrt(most > 0 ? third / most : 0);
 		} else {
 			chart_number(v, row, v->c->error, &third);
 		}

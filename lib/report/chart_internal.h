@@ -20,6 +20,8 @@ struct chart_view {
 int chart_number(const struct chart_view *v, int row, const char *column, double *value);
 /* Index of a row's text among v->groups (0 without groups) and v->labels. */
 int chart_group(const struct chart_view *v, int row);
+/* A bubble's diameter as gnuplot's point size, its area by the column of sizes; 0: it has none. */
+double chart_point_size(const struct chart_view *v, int row);
 int chart_label(const struct chart_view *v, int row);
 
 void chart_put_data(FILE *f, const void *view);
