@@ -37,7 +37,7 @@ int loop_resumes(const struct loop_inputs *in)
 	return in->state && access(in->state, F_OK) == 0;
 }
 
-#define SAVE_SHARE 20
+#define SAVE_SHARE 20 /* a twentieth of the time at most */
 
 /* What the metrics hold goes to their file, if this process may still write. */
 static int flush(struct loop *l)
@@ -51,14 +51,11 @@ static int flush(struct loop *l)
 static int save_state(struct loop *l)
 {
 	double began = now();
-	int status;
+	int status = flush(l);
 
-	l->saved = began;
-	TRY(flush(l));
-	if (!l->in->state)
-		return 0;
-	l->in->provenance->seconds = now() - l->start;
-	status = state_save(l->t, &l->state, l->in->state, l->in->provenance, &l->guard);
+	l->in->provenance->seconds = began - l->start;
+	if (!status && l->in->state)
+		status = state_save(l->t, &l->state, l->in->state, l->in->provenance, &l->guard);
 	l->saved = now();
 	l->save_cost = l->saved - began;
 	return status;
@@ -159,7 +156,7 @@ static int end_epoch(struct loop *l, double lr)
 		(double)step / l->t->per_epoch, images_per_s, now() - l->start));
 	l->epoch_start = now();
 	l->epoch_images = 0;
-	/* Short epochs of a large network: not more than a twentieth of the time for states. */
+	/* Short epochs of a large network would spend their time on states. */
 	if (step < l->t->total && now() - l->saved < SAVE_SHARE * l->save_cost)
 		return flush(l);
 	return save_state(l);
